@@ -1,0 +1,1 @@
+"""Settings and contracts: the only package that every other one imports."""

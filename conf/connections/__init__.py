@@ -1,0 +1,1 @@
+"""How to open each store from its settings: one file per store."""

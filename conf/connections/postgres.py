@@ -1,0 +1,59 @@
+"""Connections to Postgres and the migration of a namespace's schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg2
+from alembic import command
+from alembic.config import Config
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from conf.names import Namespace
+from conf.settings import PostgresSettings
+
+READER_ROLE = "nexthour_reader"
+
+
+def connect(
+    settings: PostgresSettings, namespace: Namespace, *, role: str | None = None
+) -> Connection:
+    """Open a connection whose search path is the namespace's schema and whose time zone is UTC.
+
+    Args:
+        settings: where the server is.
+        namespace: whose tables to see.
+        role: role to take on, for example `READER_ROLE` for the dashboard.
+
+    Raises:
+        psycopg2.OperationalError: if the server cannot be reached in `connect_timeout_s`.
+    """
+    options = (
+        f"-c search_path={namespace.sql_schema} -c timezone=UTC "
+        f"-c statement_timeout={settings.statement_timeout_ms}"
+    )
+    if role:
+        options += f" -c role={role}"
+    return psycopg2.connect(
+        settings.url.get_secret_value(),
+        connect_timeout=settings.connect_timeout_s,
+        options=options,
+        application_name=f"nexthour-{namespace.name}",
+    )
+
+
+def migrate(settings: PostgresSettings, namespace: Namespace) -> None:
+    """Bring the namespace's schema to the newest version; does nothing if it is there."""
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(__file__).parents[1] / "contracts" / "migrations")
+    )
+    url = settings.url.get_secret_value().replace("postgresql://", "postgresql+psycopg2://", 1)
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        config.attributes["schema"] = namespace.sql_schema
+        command.upgrade(config, "head")
+        connection.commit()

@@ -1,0 +1,47 @@
+"""The Spark session, from `spark-defaults.conf` and the settings.
+
+Under spark-submit everything comes from its properties; otherwise this module hands the same
+properties file to the JVM that it starts, so that both ways run with equal options.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.settings import HdfsSettings, SparkSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DEFAULTS_FILE = Path(__file__).parents[2] / "spark-defaults.conf"
+
+
+def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> SparkSession:
+    """Return the running session or start one.
+
+    Args:
+        app_name: shown by Spark's own tools.
+        spark: master, memory and jars, used only where spark-submit did not decide.
+        hdfs: the default file system.
+    """
+    from pyspark.sql import SparkSession
+
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        jars = ",".join(str(jar) for jar in sorted(spark.jars_dir.resolve().glob("*.jar")))
+        arguments = ["--master", spark.master, "--properties-file", str(DEFAULTS_FILE)]
+        arguments += ["--driver-memory", spark.driver_memory]
+        if jars:
+            arguments += ["--jars", jars]
+        os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*arguments, "pyspark-shell"])
+    session = (
+        SparkSession.builder.appName(app_name)
+        .config("spark.hadoop.fs.defaultFS", hdfs.url)
+        .config("spark.sql.shuffle.partitions", str(spark.shuffle_partitions))
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("WARN")
+    return session

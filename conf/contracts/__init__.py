@@ -1,0 +1,1 @@
+"""The contracts between the parts: Avro and JSON schemas, SQL, and the pure codecs for them."""

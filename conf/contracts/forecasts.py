@@ -1,0 +1,50 @@
+"""The forecast message: what the topic `forecasts`, Parquet and Postgres hold. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from conf.contracts.candles import decimal_text
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One forecast or refusal (grain: symbol, target hour, model version, kind).
+
+    Quantiles are prices of the close of the target hour, rounded to the symbol's tick; all None in a
+    refusal. `issued_at_ms` is exchange time. `mask` has one character per symbol of the run, in
+    the order of the settings: '1' if its input hour was there, '0' if it was masked.
+    """
+
+    symbol: str
+    target_open_time_ms: int
+    as_of_open_time_ms: int
+    model_version: str
+    kind: str
+    issued_at_ms: int
+    last_close: Decimal | None
+    q05: Decimal | None
+    q25: Decimal | None
+    q50: Decimal | None
+    q75: Decimal | None
+    q95: Decimal | None
+    is_fallback: bool
+    refusal_reason: str | None
+    input_verdict: str | None
+    mask: str
+    feature_hash: str
+
+
+def encode_forecast(forecast: Forecast) -> bytes:
+    """Return the JSON message of a forecast."""
+    fields: dict[str, Any] = {}
+    for name in Forecast.__slots__:
+        value = getattr(forecast, name)
+        fields[name] = decimal_text(value) if isinstance(value, Decimal) else value
+    return orjson.dumps(fields)

@@ -1,0 +1,223 @@
+"""Typed, frozen settings, one class per concern, read from the environment.
+
+Every field can be set as ``NEXTHOUR_<SECTION>_<FIELD>`` (see each class's prefix) or in a ``.env``
+file in the working directory; the environment wins. Secrets are masked when printed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEFAULT_SYMBOLS = (
+    "BTCUSDT",
+    "ETHUSDT",
+    "XRPUSDT",
+    "BNBUSDT",
+    "DOGEUSDT",
+    "ADAUSDT",
+    "POLUSDT",
+    "DOTUSDT",
+    "SOLUSDT",
+    "USDCUSDT",
+)
+
+
+def _config(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(
+        env_prefix=prefix, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+
+class RunSettings(BaseSettings):
+    """What this run is: its namespace, venue, symbols and clock. Prefix ``NEXTHOUR_``."""
+
+    model_config = _config("NEXTHOUR_")
+
+    namespace: str = Field(
+        "live",
+        pattern=r"^[a-z][a-z0-9-]{0,30}$",
+        description="Prefix of topics, HDFS root, SQL schema, checkpoints and S3 keys.",
+    )
+    venue: str = Field(
+        "binance-spot",
+        description="Whose trades these are; written into each record's header. A producer refuses a topic of another venue.",
+    )
+    source_label: str = Field(
+        "live", description="Shown on every page: 'live', 'replay' or 'synthetic × 180'."
+    )
+    symbols: Annotated[tuple[str, ...], NoDecode] = Field(
+        DEFAULT_SYMBOLS, description="Symbols, upper case, comma separated in the environment."
+    )
+    speed: float = Field(
+        1.0, gt=0, description="Exchange seconds per wall second; 1 on a real exchange."
+    )
+    var_dir: Path = Field(Path("var"), description="Where the local stack, logs and reports live.")
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().upper() for part in value.split(",") if part.strip())
+        return value
+
+
+class ExchangeSettings(BaseSettings):
+    """Addresses of the exchange, seen from a client. Prefix ``NEXTHOUR_EXCHANGE_``."""
+
+    model_config = _config("NEXTHOUR_EXCHANGE_")
+
+    rest_url: str = Field("https://api.binance.com", description="Base of the REST API.")
+    ws_url: str = Field("wss://stream.binance.com:9443", description="Base of the streams.")
+    control_url: str | None = Field(
+        None, description="Control port of the stand-in exchange; unset on a real one."
+    )
+
+
+class KafkaSettings(BaseSettings):
+    """Kafka broker and topics. Prefix ``NEXTHOUR_KAFKA_``."""
+
+    model_config = _config("NEXTHOUR_KAFKA_")
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port, comma separated.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to talk to the brokers."
+    )
+    sasl_mechanism: str | None = Field(None, description="For example SCRAM-SHA-512.")
+    sasl_username: str | None = Field(None, description="SASL user.")
+    sasl_password: SecretStr | None = Field(None, description="SASL password.")
+    ssl_ca_location: str | None = Field(None, description="PEM file of the brokers' authority.")
+    trades_partitions: int = Field(
+        8, ge=1, description="Partitions of `trades`; a change is a new topic (order per symbol)."
+    )
+    replication_factor: int = Field(1, ge=1, description="3 in production, 1 on a laptop.")
+    trades_schema_id: int = Field(
+        1, ge=0, le=2**31 - 1, description="Schema id written in front of each Avro record."
+    )
+    commit_interval_ms: int = Field(
+        100, ge=1, le=1000, description="Longest time that a trade waits in an open transaction."
+    )
+    transaction_timeout_ms: int = Field(
+        10_000, description="A hung transaction holds every read_committed reader for this long."
+    )
+
+    def client_config(self) -> dict[str, str]:
+        """Return librdkafka options for any client (producer, consumer, admin)."""
+        options = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.sasl_mechanism:
+            options["sasl.mechanism"] = self.sasl_mechanism
+        if self.sasl_username:
+            options["sasl.username"] = self.sasl_username
+        if self.sasl_password:
+            options["sasl.password"] = self.sasl_password.get_secret_value()
+        if self.ssl_ca_location:
+            options["ssl.ca.location"] = self.ssl_ca_location
+        return options
+
+
+class HdfsSettings(BaseSettings):
+    """HDFS. Prefix ``NEXTHOUR_HDFS_``."""
+
+    model_config = _config("NEXTHOUR_HDFS_")
+
+    url: str = Field("hdfs://127.0.0.1:8020", description="fs.defaultFS of the cluster.")
+    http_url: str = Field(
+        "http://127.0.0.1:9870",
+        description="WebHDFS of the namenode, or an HttpFS gateway where the namenode is doubled.",
+    )
+    user: str = Field("nexthour", description="User that WebHDFS requests act as.")
+
+
+class PostgresSettings(BaseSettings):
+    """Postgres. Prefix ``NEXTHOUR_POSTGRES_``."""
+
+    model_config = _config("NEXTHOUR_POSTGRES_")
+
+    url: SecretStr = Field(
+        SecretStr("postgresql://postgres@127.0.0.1:5432/postgres"),
+        description="libpq URL; the SQL schema comes from the namespace.",
+    )
+    statement_timeout_ms: int = Field(10_000, description="Bound on one statement.")
+    connect_timeout_s: int = Field(5, description="Bound on opening a connection.")
+
+
+class S3Settings(BaseSettings):
+    """S3-compatible store of the model registry. Prefix ``NEXTHOUR_S3_``."""
+
+    model_config = _config("NEXTHOUR_S3_")
+
+    endpoint_url: str | None = Field(None, description="Unset means AWS itself.")
+    access_key: str = Field("local", description="Access key id.")
+    secret_key: SecretStr = Field(SecretStr("local"), description="Secret access key.")
+    bucket: str = Field("nexthour", description="Bucket of the registry.")
+    region: str = Field("us-east-1", description="Region name that requests are signed for.")
+
+
+class SparkSettings(BaseSettings):
+    """How queries and batch jobs run on Spark. Prefix ``NEXTHOUR_SPARK_``."""
+
+    model_config = _config("NEXTHOUR_SPARK_")
+
+    master: str = Field("local[2]", description="Used unless spark-submit sets one.")
+    driver_memory: str = Field("1g", description="Heap of the driver; ten symbols need 600 MB.")
+    jars_dir: Path = Field(
+        Path(".deps/jars/spark"), description="Kafka, Avro and Postgres jars, fetched by Ivy."
+    )
+    shuffle_partitions: int = Field(
+        2, ge=1, description="Fixed for the life of a checkpoint (reliability: 4)."
+    )
+    max_offsets_per_trigger: int = Field(
+        500_000, description="Bounds the first batch after an outage."
+    )
+
+
+class CandleSettings(BaseSettings):
+    """The candles query. Prefix ``NEXTHOUR_CANDLE_``."""
+
+    model_config = _config("NEXTHOUR_CANDLE_")
+
+    future_tolerance_ms: int = Field(
+        5_000,
+        description="A trade later than its receipt by more than this is malformed. Clock error is a wall-time matter, so it is multiplied by the speed of an accelerated exchange.",
+    )
+    max_age_days: int = Field(6, description="Older trades are filtered; below the watermark.")
+    watermark_days: int = Field(7, description="State eviction only; never closes an hour.")
+    max_notional: Decimal = Field(
+        Decimal("1e16"),
+        description="price × quantity above this is a dead letter: 10^6 such trades still fit decimal(38).",
+    )
+
+
+class ForecastSettings(BaseSettings):
+    """The forecast query. Prefix ``NEXTHOUR_FORECAST_``."""
+
+    model_config = _config("NEXTHOUR_FORECAST_")
+
+    close_grace_s: float = Field(
+        30.0,
+        description="Exchange seconds to wait for the last symbols after an hour's first close.",
+    )
+    close_grace_floor_s: float = Field(
+        8.0,
+        description="Wall seconds, a floor under close_grace_s: at × 180 thirty exchange seconds are a sixth of a wall second, less than one Spark batch.",
+    )
+    history_hours: int = Field(720, description="Cached tail of final hours per symbol.")
+    staging_dir: Path | None = Field(
+        None, description="Local folder for staged features and models; var/staging if unset."
+    )
+
+
+class DashboardSettings(BaseSettings):
+    """The Streamlit dashboard. Prefix ``NEXTHOUR_DASHBOARD_``."""
+
+    model_config = _config("NEXTHOUR_DASHBOARD_")
+
+    port: int = Field(8501, description="Where it listens, on loopback.")
+    refresh_s: float = Field(2.0, gt=0, description="How often fragments refresh.")
