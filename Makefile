@@ -1,0 +1,94 @@
+# `make help` lists the commands; the text behind ## is the help.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PLATFORM := $(shell uname -s)-$(shell uname -m)
+LOCK_Linux-x86_64 := requirements/linux-x86_64.txt
+LOCK_Linux-aarch64 := requirements/linux-arm64.txt
+LOCK_Darwin-arm64 := requirements/macos-arm64.txt
+LOCK := $(LOCK_$(PLATFORM))
+UV := $(BIN)/uv
+PYTEST := $(BIN)/python -m pytest
+# tests on the shared market data need that folder; a public clone has none
+export NEXTHOUR_SHARED_DATA ?= ../shared/data
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- run ---------------------------------------------------------------------------------------
+.PHONY: demo live
+demo: install ## the whole system on the stand-in exchange (CHECK=1: check itself and stop; HISTORY=DIR: real hourly candles as the past)
+	@$(BIN)/nexthour demo $(if $(CHECK),--check) $(if $(HISTORY),--history $(HISTORY)) $(DEMO_ARGS)
+
+live: install ## the same stack on the real exchange's addresses
+	@$(BIN)/nexthour live
+
+# ---- install -----------------------------------------------------------------------------------
+.PHONY: install python
+install: python jars ## Python packages from the hash-locked file, jars from the Ivy manifest
+
+python: $(VENV)/.installed
+$(VENV)/.installed: $(LOCK) requirements/bootstrap.txt pyproject.toml
+	@$(if $(LOCK),,echo "no lock file for $(PLATFORM); supported: Linux x86_64, Linux aarch64, macOS arm64" >&2; exit 2)
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), this project needs Python 3.11: set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@java -version >/dev/null 2>&1 || { echo "no Java found: install a Java 17 or 21 runtime (Debian: apt-get install openjdk-17-jre-headless)" >&2; exit 2; }
+	@echo "[install] Python packages from $(LOCK)"
+	@test -x $(UV) || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt; }
+	@cat requirements/bootstrap.txt $(LOCK) > $(VENV)/all.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes $(VENV)/all.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --offline --editable .
+	@touch $@
+
+.PHONY: jars
+jars: python
+	@$(BIN)/python -m local.jars
+
+# ---- develop -----------------------------------------------------------------------------------
+.PHONY: check format lint types test test-unit test-spark test-integration test-browser
+check: lint types ## what CI and the pre-commit hooks check: format, lint, types
+
+format: python ## format the code
+	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
+
+lint: python
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: python
+	$(BIN)/mypy
+
+test: install check ## everything: checks, unit, spark, integration, browser
+	$(PYTEST) --durations=15
+
+test-unit: python ## seconds: no JVM, no server
+	$(PYTEST) -m unit
+
+test-spark: install ## Spark tests in a local session
+	$(PYTEST) -m spark
+
+test-integration: install ## against a real broker, HDFS, Postgres and S3
+	$(PYTEST) -m integration
+
+test-browser: install ## the dashboard in Chromium
+	$(PYTEST) -m browser
+
+.PHONY: lock
+lock: ## resolve the three lock files anew from pyproject.toml
+	@command -v uv >/dev/null || test -x $(UV) || { echo "run make python first" >&2; exit 2; }
+	$(eval COMPILE := $(UV) pip compile --group dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet)
+	$(COMPILE) pyproject.toml requirements/linux-x86_64.in --override requirements/linux-x86_64.override.txt --python-platform x86_64-manylinux_2_28 -o requirements/linux-x86_64.txt
+	$(COMPILE) pyproject.toml --python-platform aarch64-manylinux_2_28 -o requirements/linux-arm64.txt
+	$(COMPILE) pyproject.toml --python-platform aarch64-apple-darwin -o requirements/macos-arm64.txt
+	$(UV) pip compile requirements/bootstrap.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements/bootstrap.txt
+
+.PHONY: clean
+clean: ## remove everything that was installed or written here
+	@test ! -x $(BIN)/nexthour || $(BIN)/nexthour down --quiet || true
+	rm -rf $(VENV) .deps var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
