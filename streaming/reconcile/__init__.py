@@ -1,0 +1,1 @@
+"""Compare what the stores hold with each other and with the exchange's own book."""
