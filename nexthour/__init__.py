@@ -1,1 +1,1 @@
-"""."""
+"""The command line and the launchers, nothing else."""
