@@ -1,0 +1,70 @@
+"""Settings of the model: what it is trained on, how, and how it is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class ModelSettings(BaseSettings):
+    """Windows, network, fit and registry. Prefix ``NEXTHOUR_MODEL_``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NEXTHOUR_MODEL_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    lead_symbol: str = Field(
+        "BTCUSDT", description="Whose returns are a feature of every coin; masked where absent."
+    )
+    stable_symbols: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("USDCUSDT",),
+        description="Forecast by a rule of their own: nearly half of their hours do not move.",
+    )
+    validation_days_short: int = Field(
+        14, ge=1, description="Last days that validate where history is shorter than a year."
+    )
+    validation_days: int = Field(60, ge=1, description="Last days that validate otherwise.")
+    embargo_hours: int = Field(
+        48, ge=48, description="Hours dropped before validation: the length of one sequence."
+    )
+    max_history_days: int = Field(
+        0, ge=0, description="Train on at most so many last days; 0 means all there is."
+    )
+    chunk_hours: int = Field(
+        720, ge=24, description="Hours of features that one Spark task makes; lookback comes extra."
+    )
+    rows_per_group: int = Field(
+        3000, ge=500, le=20_000, description="Windows in one Parquet row group: Petastorm's batch."
+    )
+    batch_size: int = Field(512, ge=16, description="Rows per step of the optimiser.")
+    epochs: int = Field(8, ge=1, description="At most so many passes over the training windows.")
+    patience: int = Field(3, ge=1, description="Epochs without gain on validation before the end.")
+    learning_rate: float = Field(1e-3, gt=0, description="Of AdamW.")
+    weight_decay: float = Field(1e-3, ge=0, description="Of AdamW.")
+    fit_seconds: float = Field(
+        25.0,
+        gt=0,
+        description="No new epoch starts later than this, in wall seconds; raise it for full training.",
+    )
+    seed: int = Field(7, ge=0, description="Of weights, dropout and the order of the windows.")
+    threads: int = Field(2, ge=1, description="Threads of TensorFlow.")
+    staging_dir: Path | None = Field(
+        None, description="Local folder of staged windows and new models; var/staging if unset."
+    )
+    expiry_days: int = Field(
+        14, ge=1, description="Days after its last training hour that a model may serve."
+    )
+
+    @field_validator("stable_symbols", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().upper() for part in value.split(",") if part.strip())
+        return value
