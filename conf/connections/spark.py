@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> Sp
         arguments += ["--driver-memory", spark.driver_memory]
         if jars:
             arguments += ["--jars", jars]
+        # Workers run this interpreter with its packages, not whatever `python3` is on the path.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*arguments, "pyspark-shell"])
     session = (
         SparkSession.builder.appName(app_name)
