@@ -1,0 +1,160 @@
+"""`nexthour demo --check`: stops the demo after some hours and proves what it made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from conf.connections.postgres import connect
+from nexthour.bring_up import TRAINING_STEP
+from nexthour.check import check_candles, check_forecasts
+from nexthour.demo import Demo, sent_closes, wait_closed_hours
+from nexthour.latency import Latency, latencies, summarise
+from nexthour.reports import (
+    CandleCheck,
+    DashboardCheck,
+    DemoReport,
+    ForecastCheck,
+    Machine,
+    MemoryFigure,
+)
+from nexthour.system import System
+from streaming.context import PipelineContext
+
+PROBE_TIMEOUT_S = 120
+
+
+@contextmanager
+def environment_of(system: System) -> Iterator[None]:
+    """Let settings be read as the system's own processes read them."""
+    before = dict(os.environ)
+    os.environ.update(system.environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def check(demo: Demo) -> DemoReport:
+    """Wait for the hours, look at the dashboard, stop what writes, compare the stores.
+
+    Raises:
+        LocalError: if the hours do not come in time or a part ends by itself.
+    """
+    system = demo.system
+    hours = wait_closed_hours(demo)
+    with system.steps.step("look at the dashboard"):
+        dashboard = check_dashboard(demo)
+    sent = sent_closes(system)
+    with system.steps.step("stop producer and queries"):
+        system.stop_one("producer")
+        system.stop_one("spark")
+        demo.probe.stop()
+    with environment_of(system), system.steps.step("compare the stores with the exchange's book"):
+        context = PipelineContext.from_environment()
+        model = serving_model(context)
+        candles = check_candles(context, demo.live_start_ms, max(hours))
+        forecasts = check_forecasts(context, hours, model[0])
+    return _report(demo, hours, dashboard, candles, forecasts, sent, model)
+
+
+def _report(
+    demo: Demo,
+    hours: list[int],
+    dashboard: DashboardCheck,
+    candles: CandleCheck,
+    forecasts: ForecastCheck,
+    sent: Mapping[tuple[str, int], float],
+    model: tuple[str | None, str | None],
+) -> DemoReport:
+    system = demo.system
+    memory = system.memory.peaks()
+    problems = [*candles.differences, *forecasts.problems, *dashboard.problems]
+    expected = [*range(demo.live_start_ms, max(hours) + 1, 3_600_000)]
+    if list(hours) != expected:
+        forecasts.problems.append("not every closed hour since the start has all forecasts")
+        problems += forecasts.problems[-1:]
+
+    def latency(kind: str) -> Latency | None:
+        return summarise(latencies(sent, demo.probe.seen[kind]).values())
+
+    return DemoReport(
+        is_green=not problems and model[0] is not None,
+        namespace=system.environment["NEXTHOUR_NAMESPACE"],
+        source=system.environment["NEXTHOUR_SOURCE_LABEL"],
+        closed_hours=len(hours),
+        model_version=model[0],
+        model_status=model[1],
+        candles=candles,
+        forecasts=forecasts,
+        dashboard=dashboard,
+        startup_s=system.steps.seconds,
+        training_s=system.steps.seconds[TRAINING_STEP],
+        first_final_candle_s=demo.first_final_candle_s,
+        candle_latency=latency("candle"),
+        forecast_latency=latency("forecast"),
+        memory_mib=MemoryFigure(
+            per_process={name: round(mib, 1) for name, mib in memory.per_process.items()},
+            whole_stack_peak=round(memory.whole, 1),
+        ),
+        machine=Machine.here(),
+    )
+
+
+def serving_model(context: PipelineContext) -> tuple[str | None, str | None]:
+    """Return version and status of the model that the registry's table names as serving."""
+    connection = connect(context.postgres, context.namespace)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT version, status FROM model_version "
+                "WHERE status IN ('bootstrap', 'champion') ORDER BY created_at DESC LIMIT 1"
+            )
+            row = cursor.fetchone()
+    finally:
+        connection.close()
+    return (row[0], row[1]) if row else (None, None)
+
+
+def check_dashboard(demo: Demo) -> DashboardCheck:
+    """Ask the dashboard as a viewer would: it must answer and show every symbol's figures."""
+    screenshot = Path(demo.system.environment["NEXTHOUR_VAR_DIR"]) / "demo" / "dashboard.png"
+    finished = subprocess.run(
+        [sys.executable, "-m", "streamlit_app.probe", demo.dashboard_url, str(screenshot)],
+        env={**os.environ, **demo.system.environment},
+        capture_output=True,
+        timeout=PROBE_TIMEOUT_S,
+        check=False,
+    )
+    if finished.returncode != 0:
+        last = finished.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        return DashboardCheck(
+            answered=False,
+            symbols_with_candle=[],
+            symbols_with_forecast=[],
+            problems=[f"the dashboard's probe failed: {' '.join(last)}"],
+        )
+    seen = orjson.loads(finished.stdout)
+    problems = [
+        f"the dashboard shows no {what} of {symbol}"
+        for what, key in (("candle", "symbols_with_candle"), ("forecast", "symbols_with_forecast"))
+        for symbol in demo.symbols
+        if symbol not in seen[key]
+    ]
+    if not seen["answered"]:
+        problems.append("the dashboard did not answer")
+    if demo.system.environment["NEXTHOUR_SOURCE_LABEL"] not in seen["source_label"]:
+        problems.append("the dashboard does not say where its prices come from")
+    return DashboardCheck(
+        answered=seen["answered"],
+        symbols_with_candle=seen["symbols_with_candle"],
+        symbols_with_forecast=seen["symbols_with_forecast"],
+        problems=problems,
+    )

@@ -1,0 +1,204 @@
+"""The whole system as processes on this machine: who is started how, in which order it can stop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+import orjson
+
+from conf.local_stack import LocalStackSettings
+from local.errors import LocalError
+from local.memory import MemorySampler
+from local.ports import free_ports
+from local.process import ManagedProcess, answers, is_listening
+from local.stack import LocalStack
+from nexthour.progress import Steps
+
+HOST = "127.0.0.1"
+REPOSITORY = Path(__file__).parents[1]
+STEP_TIMEOUT_S = 600.0
+"""History and training on a slow machine; a hang is cut here, not a long run."""
+
+
+class System:
+    """Owns every process of one run; `stop` ends them all, newest first.
+
+    Args:
+        run_dir: data, configuration and logs of this run.
+        environment: NEXTHOUR_ variables of all children; parts add their addresses.
+        steps: where progress is shown.
+        fresh: start with empty stores; otherwise go on with what is in `run_dir`.
+    """
+
+    def __init__(
+        self, run_dir: Path, environment: Mapping[str, str], steps: Steps, *, fresh: bool
+    ) -> None:
+        self.run_dir = run_dir
+        self.environment = dict(environment)
+        self.steps = steps
+        self.memory = MemorySampler()
+        self.stack = LocalStack(LocalStackSettings(run_dir=run_dir))
+        self._processes: dict[str, ManagedProcess] = {}
+
+    # ---- stores ------------------------------------------------------------------------------
+
+    def start_stack(self) -> None:
+        """Start Kafka, HDFS, Postgres and S3, all fresh.
+
+        Raises:
+            LocalError: one line that says which part failed and why.
+        """
+        self.stack.up(lambda part, state, seconds: self._on_part(part, state, seconds))
+        self.environment.update(self.stack.environment())
+        for name, pid in self.stack.pids().items():
+            self.memory.watch(name, pid)
+
+    def _on_part(self, part: str, state: str, seconds: float) -> None:
+        if state == "ready":
+            self.steps.done(f"start {part}", seconds)
+
+    # ---- processes ---------------------------------------------------------------------------
+
+    def start(
+        self, name: str, arguments: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> ManagedProcess:
+        """Start ``python ARGUMENTS`` with this run's environment and watch its memory."""
+        process = ManagedProcess(
+            name,
+            [sys.executable, *arguments],
+            log_dir=self.run_dir / "logs",
+            env={**self.environment, "PYTHONUNBUFFERED": "1", **(env or {})},
+            cwd=REPOSITORY,
+        )
+        process.start()
+        self._processes[name] = process
+        assert process.pid is not None
+        self.memory.watch(name, process.pid)
+        return process
+
+    def run_to_end(self, name: str, arguments: Sequence[str]) -> None:
+        """Run a process to its end.
+
+        Raises:
+            LocalError: with its last telling line, if it fails or hangs.
+        """
+        process = self.start(name, arguments)
+        try:
+            code = process.wait(STEP_TIMEOUT_S)
+        except TimeoutError as error:
+            raise LocalError(str(error)) from error
+        if code != 0:
+            raise LocalError(f"{name} failed: {plain(process.last_telling_line())}")  # noqa: EM102
+
+    def start_exchange(self, settings: Mapping[str, str]) -> None:
+        """Start the stand-in exchange, its clock held.
+
+        Args:
+            settings: NEXTHOUR_STANDIN_ variables beyond ports and symbols.
+        """
+        port, control_port = free_ports(2)
+        process = self.start(
+            "exchange",
+            ["-m", "exchange"],
+            {
+                "NEXTHOUR_STANDIN_HOST": HOST,
+                "NEXTHOUR_STANDIN_PORT": str(port),
+                "NEXTHOUR_STANDIN_CONTROL_PORT": str(control_port),
+                "NEXTHOUR_STANDIN_SYMBOLS": self.environment["NEXTHOUR_SYMBOLS"],
+                "NEXTHOUR_STANDIN_SPEED": self.environment["NEXTHOUR_SPEED"],
+                **settings,
+            },
+        )
+        control_url = f"http://{HOST}:{control_port}"
+        process.wait_ready(answers(f"{control_url}/healthz"), 60)
+        self.environment.update(
+            NEXTHOUR_EXCHANGE_REST_URL=f"http://{HOST}:{port}",
+            NEXTHOUR_EXCHANGE_WS_URL=f"ws://{HOST}:{port}",
+            NEXTHOUR_EXCHANGE_CONTROL_URL=control_url,
+        )
+
+    def start_clock(self) -> None:
+        """Let the stand-in exchange's time run."""
+        url = self.environment["NEXTHOUR_EXCHANGE_CONTROL_URL"]
+        httpx.post(f"{url}/clock/start", timeout=5).raise_for_status()
+
+    def exchange_status(self) -> dict[str, object]:
+        """Return the stand-in exchange's own account of itself."""
+        url = self.environment["NEXTHOUR_EXCHANGE_CONTROL_URL"]
+        answer: dict[str, object] = httpx.get(f"{url}/status", timeout=5).json()
+        return answer
+
+    def prepare(self) -> None:
+        """Migrate the namespace's schema and make its topics, once the stores are up."""
+        self.run_to_end("prepare", ["-m", "nexthour.prepare"])
+
+    def start_pipeline(self, launcher: str = "nexthour.launchers.pipeline") -> None:
+        """Start a Spark application of the launchers and wait until its queries run."""
+        process = self.start("spark", ["-m", launcher])
+        process.wait_ready(lambda: "queries are running" in process.log_text(), 120)
+
+    def start_producer(self) -> ManagedProcess:
+        """Start the producer; it is ready once it publishes or waits for trades."""
+        (port,) = free_ports(1)
+        self.environment["NEXTHOUR_PRODUCER_METRICS_PORT"] = str(port)
+        process = self.start("producer", ["-m", "producers"])
+        process.wait_ready(answers(f"http://{HOST}:{port}/healthz"), 60)
+        return process
+
+    def start_dashboard(self) -> str:
+        """Start Streamlit and return its address."""
+        port = int(self.environment.get("NEXTHOUR_DASHBOARD_PORT") or 0) or free_ports(1)[0]
+        if is_listening(HOST, port)():
+            message = f"port {port} is in use: set NEXTHOUR_DASHBOARD_PORT to a free one"
+            raise LocalError(message)
+        process = self.start(
+            "dashboard",
+            [
+                *("-m", "streamlit", "run", "streamlit_app/app.py"),
+                *("--server.port", str(port), "--server.address", HOST),
+                *("--server.headless", "true", "--browser.gatherUsageStats", "false"),
+            ],
+        )
+        process.wait_ready(answers(f"http://{HOST}:{port}/_stcore/health"), 60)
+        return f"http://{HOST}:{port}"
+
+    # ---- watching and stopping ---------------------------------------------------------------
+
+    def require_running(self, names: Sequence[str]) -> None:
+        """Demand that the named processes still run.
+
+        Raises:
+            LocalError: with the last telling line of the one that ended.
+        """
+        for name in names:
+            process = self._processes[name]
+            if not process.is_running:
+                line = plain(process.last_telling_line())
+                message = f"{name} ended by itself (code {process.returncode}): {line}"
+                raise LocalError(message)
+
+    def stop_one(self, name: str) -> int | None:
+        """Stop one process politely and return its exit code."""
+        return self._processes[name].stop()
+
+    def stop(self, on_error: Callable[[str], None] = lambda _: None) -> None:
+        """Stop everything, newest first; repeatable, and goes on past a part that resists."""
+        for name, process in reversed(self._processes.items()):
+            try:
+                process.stop()
+            except OSError as error:
+                on_error(f"{name}: {error}")
+        self.memory.stop()
+        self.stack.down()
+
+
+def plain(line: str) -> str:
+    """Return the message of a structlog JSON line, or the line itself."""
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return line
+    return str(fields.get("event", line)) if isinstance(fields, dict) else line
