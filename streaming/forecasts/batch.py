@@ -1,0 +1,137 @@
+"""What each batch of the forecast query does: write the hours that are due, all of one hour at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import structlog
+
+from conf.connections.exchange_clock import ExchangeClock
+from conf.contracts.forecasts import Forecast
+from conf.settings import ExchangeSettings
+from streaming.forecasts.history_cache import HistoryCache
+from streaming.forecasts.ledger import Ledger, Listing
+from streaming.forecasts.models import LoadedModel, ModelWatcher
+from streaming.forecasts.pending import Decision, Hour, Rules, decide
+from streaming.forecasts.scoring import HourScorer
+from streaming.forecasts.stores import HdfsStore, KafkaStore
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+log = structlog.get_logger(__name__)
+
+# An hour that waits for its last symbols is looked at more often than the stream's clock ticks:
+# their rows arrive within a second, and each look is one small query.
+LINGER_S = 0.9
+LOOK_INTERVAL_S = 0.1
+
+
+class Clock:
+    """The exchange's clock, synced anew for each look; keeps the last estimate if it is away."""
+
+    def __init__(self, client: httpx.Client, exchange: ExchangeSettings, speed: float) -> None:
+        self._client = client
+        self._rest_url = exchange.rest_url
+        self._speed = speed
+        self._last: ExchangeClock | None = None
+
+    def sync(self) -> ExchangeClock | None:
+        """Return the clock, None if the exchange never answered yet."""
+        try:
+            self._last = ExchangeClock.sync(self._client, self._rest_url, self._speed)
+        except (httpx.HTTPError, KeyError, ValueError) as error:
+            log.warning("exchange time not known", error=repr(error), kept=self._last is not None)
+        return self._last
+
+
+class ForecastBatch:
+    """Handler for `foreachBatch`; the batch's rows are only a wake-up and are never read.
+
+    Guarantee: called at least once per batch; effectively once per (target hour, kind). What is due
+    comes from the tables. The features go to HDFS, the forecasts to HDFS and Kafka, and last, in
+    one transaction, the run and all its rows to Postgres; an hour with a run is never written
+    again. After a crash in between, the hour's file on HDFS is the decision already taken: its rows
+    are sent on unchanged, so that all stores agree.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        models: ModelWatcher,
+        clock: Clock,
+        ledger: Ledger,
+        history: HistoryCache,
+        scorer: HourScorer,
+        hdfs: HdfsStore,
+        kafka: KafkaStore,
+    ) -> None:
+        self._rules = rules
+        self._models = models
+        self._clock = clock
+        self._ledger = ledger
+        self._history = history
+        self._scorer = scorer
+        self._hdfs = hdfs
+        self._kafka = kafka
+        self._may_be_half_written = True  # only the first hour after a start can be
+        self._pause = threading.Event()
+
+    def __call__(self, frame: DataFrame, batch_id: int) -> None:
+        """Write what is due. Raises what a store raises; the same batch then comes again."""
+        until = time.monotonic() + LINGER_S
+        while self.write_due() and time.monotonic() < until:
+            self._pause.wait(LOOK_INTERVAL_S)
+
+    def write_due(self) -> bool:
+        """Write every hour that is due now; tell whether one waits for its last symbols."""
+        model = self._models.current
+        if model is None:
+            return False
+        found = self._ledger.unscored(model.since_ms)
+        if not found.candles:
+            return False
+        clock = self._clock.sync()
+        if clock is None:
+            return False
+        listings = self._ledger.listings()
+        decision: Decision = decide(
+            found.candles,
+            {symbol: listing.status for symbol, listing in listings.items()},
+            self._rules,
+            exchange_now_ms=clock.now_ms(),
+            wall_now_ms=found.wall_now_ms,
+        )
+        for hour in decision.hours:
+            self._write(hour, model, listings, clock)
+        return decision.is_waiting
+
+    def _write(
+        self, hour: Hour, model: LoadedModel, listings: dict[str, Listing], clock: ExchangeClock
+    ) -> None:
+        started = time.monotonic()
+        rows = self._rows_of_interrupted_run(hour)
+        if not rows:
+            self._ledger.refresh(self._history)
+            rows = self._scorer.score(hour, model, listings, clock.now_ms)
+            self._hdfs.write_forecasts(rows)
+        self._kafka.send(rows)
+        scoring_ms = (time.monotonic() - started) * 1000
+        is_new = self._ledger.commit(rows, scoring_ms)
+        self._may_be_half_written = False
+        log.info(
+            "hour written" if is_new else "hour was there already",
+            target_open_time_ms=hour.target_open_time_ms,
+            model_version=rows[0].model_version,
+            refusals={row.symbol: row.refusal_reason for row in rows if row.refusal_reason},
+            scoring_ms=round(scoring_ms, 1),
+            total_ms=round((time.monotonic() - started) * 1000, 1),
+        )
+
+    def _rows_of_interrupted_run(self, hour: Hour) -> list[Forecast]:
+        if not self._may_be_half_written:
+            return []
+        return self._hdfs.read_forecasts(hour.target_open_time_ms)

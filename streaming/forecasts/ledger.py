@@ -1,0 +1,160 @@
+"""The ledger of forecasts in Postgres: which hours have no run yet, and the one commit of an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+
+import psycopg2
+
+from conf.connections.postgres import connect
+from conf.contracts.forecasts import Forecast
+from conf.names import Namespace, epoch_ms, utc_time
+from conf.settings import PostgresSettings
+from streaming.forecasts.history_cache import HistoryCache
+from streaming.forecasts.pending import FinalCandle, unscored
+from streaming.forecasts.stores import COLUMNS, to_record
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+
+T = TypeVar("T")
+
+# One statement for an idle batch. Hours below the newest run are done; before the first run only
+# what arrived since there was a model can matter.
+_UNSCORED = """
+WITH newest AS (SELECT max(target_open_time) AS target FROM forecast_run WHERE kind = 'live')
+SELECT DISTINCT ON (c.symbol, c.open_time)
+       c.symbol, c.open_time, c.verdict, c.reason, c.close IS NOT NULL, c.updated_at,
+       clock_timestamp(), newest.target
+FROM candle c, newest
+WHERE c.interval = '1h' AND c.status = 'final' AND c.symbol = ANY(%(symbols)s)
+  AND c.open_time >= coalesce((SELECT target FROM newest), '-infinity')
+  AND (newest.target IS NOT NULL OR c.updated_at >= %(model_since)s)
+ORDER BY c.symbol, c.open_time, c.revision DESC
+"""
+_RUN = """
+INSERT INTO forecast_run
+    (target_open_time, model_version, kind, issued_at, forecasts, refusals, scoring_ms)
+VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """Final candles of hours without a run, and the store's wall time when they were read."""
+
+    candles: list[FinalCandle]
+    wall_now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the table `symbol` says of a symbol."""
+
+    status: str
+    tick: Decimal
+
+
+class Ledger:
+    """Reads and writes the ledger over one connection; opened when first needed.
+
+    Guarantee: an hour's run and its rows are committed together, once per (target hour, kind).
+    Every failure to write is raised; a read is tried once more on a new connection.
+    """
+
+    def __init__(
+        self, settings: PostgresSettings, namespace: Namespace, symbols: tuple[str, ...]
+    ) -> None:
+        self._settings = settings
+        self._namespace = namespace
+        self._symbols = symbols
+        self._open: Connection | None = None
+
+    def unscored(self, model_since_ms: int) -> Unscored:
+        """Return the candles that may need a run now, see `pending.unscored`."""
+        return self._read(lambda connection: self._unscored(connection, model_since_ms))
+
+    def listings(self) -> dict[str, Listing]:
+        """Return status and tick size by symbol."""
+
+        def query(connection: Connection) -> dict[str, Listing]:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT symbol, status, tick_size FROM symbol")
+                return {symbol: Listing(status, tick) for symbol, status, tick in cursor}
+
+        return self._read(query)
+
+    def refresh(self, history: HistoryCache) -> None:
+        """Bring the history cache up to now."""
+        self._read(history.refresh)
+
+    def commit(self, rows: Sequence[Forecast], scoring_ms: float) -> bool:
+        """Write one hour: its run and all its rows in one transaction.
+
+        Args:
+            rows: all rows of one target hour, by one model version.
+            scoring_ms: wall time from the decision to the forecasts.
+
+        Returns:
+            False if the hour was there already; nothing is changed then.
+
+        Raises:
+            psycopg2.Error: if the store refuses or does not answer; nothing is written then.
+        """
+        first = rows[0]
+        refusals = sum(row.refusal_reason is not None for row in rows)
+        run = (
+            utc_time(first.target_open_time_ms),
+            first.model_version,
+            first.kind,
+            utc_time(first.issued_at_ms),
+            len(rows) - refusals,
+            refusals,
+            scoring_ms,
+        )
+        places = ", ".join(f"%({name})s" for name in COLUMNS)
+        insert = f"INSERT INTO forecast ({', '.join(COLUMNS)}) VALUES ({places})"  # noqa: S608 - own names
+        connection = self._connection()
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_RUN, run)
+            if cursor.rowcount == 0:
+                return False
+            cursor.executemany(insert, [to_record(row) for row in rows])
+        return True
+
+    def close(self) -> None:
+        """Close the connection, if one is open."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _unscored(self, connection: Connection, model_since_ms: int) -> Unscored:
+        parameters = {"symbols": list(self._symbols), "model_since": utc_time(model_since_ms)}
+        with connection.cursor() as cursor:
+            cursor.execute(_UNSCORED, parameters)
+            rows = cursor.fetchall()
+        if not rows:
+            return Unscored([], 0)
+        newest = rows[0][7]
+        candles = [
+            FinalCandle(symbol, epoch_ms(opened), verdict, reason, has_close, epoch_ms(arrived))
+            for symbol, opened, verdict, reason, has_close, arrived, *_ in rows
+        ]
+        newest_ms = None if newest is None else epoch_ms(newest)
+        return Unscored(unscored(candles, newest_ms, model_since_ms), epoch_ms(rows[0][6]))
+
+    def _connection(self) -> Connection:
+        if self._open is None or self._open.closed:
+            self._open = connect(self._settings, self._namespace)
+            self._open.autocommit = True  # reads leave no transaction open; writes open their own
+        return self._open
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        try:
+            return query(self._connection())
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            self.close()
+            return query(self._connection())

@@ -1,0 +1,150 @@
+"""One hour from the history cache to its forecasts: features, their record, the model, the rows."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import structlog
+
+from conf.contracts.forecasts import Forecast
+from model.features import build_rows as build_features
+from model.inference import write_features
+from streaming.forecasts.bounded import call_bounded
+from streaming.forecasts.history_cache import HistoryCache
+from streaming.forecasts.ledger import Listing
+from streaming.forecasts.ledger_rows import Scores, SymbolInput, build_rows
+from streaming.forecasts.models import LoadedModel
+from streaming.forecasts.pending import Hour
+from streaming.forecasts.stores import HdfsStore
+
+log = structlog.get_logger(__name__)
+
+NOT_IN_VOCABULARY = "the model does not know this coin"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What an hour looks like to the model: by symbol of the run, and as a mask."""
+
+    inputs: Mapping[str, SymbolInput]
+    mask: str
+    frame: pd.DataFrame | None
+
+
+class HourScorer:
+    """Makes the rows of an hour; the features it used are on HDFS before the model is asked.
+
+    A model that raises, hangs or answers nonsense becomes a refusal with the reason; an error of
+    a store is raised.
+
+    Args:
+        symbols: symbols of the run, in the order of the mask.
+        history: cached hours, brought up to now by the caller.
+        store: where the record of the features goes.
+        staging: local folder; one subfolder per hour, removed afterwards.
+        timeout_s: wall seconds that the model may take.
+    """
+
+    def __init__(
+        self,
+        symbols: tuple[str, ...],
+        history: HistoryCache,
+        store: HdfsStore,
+        staging: Path,
+        timeout_s: float,
+    ) -> None:
+        self._symbols = symbols
+        self._history = history
+        self._store = store
+        self._staging = staging
+        self._timeout_s = timeout_s
+
+    def score(
+        self,
+        hour: Hour,
+        model: LoadedModel,
+        listings: Mapping[str, Listing],
+        now_ms: Callable[[], int],
+    ) -> list[Forecast]:
+        """Return one forecast or refusal per symbol.
+
+        Args:
+            hour: the decision; nothing is asked of the model if no symbol of it is valid.
+            model: version that scores.
+            listings: tick sizes.
+            now_ms: exchange time; read after scoring, so that no forecast claims to be earlier
+                than it was.
+
+        Raises:
+            OSError: if the features cannot be staged or recorded.
+        """
+        prepared, scores = self._inputs(hour, listings), Scores({})
+        if hour.valid:
+            try:
+                prepared = self._features(hour, model, listings)
+            except ValueError as error:
+                scores = Scores({}, f"no features: {error}")
+            else:
+                scores = self._ask(hour, model, prepared)
+        return build_rows(
+            hour,
+            self._symbols,
+            prepared.inputs,
+            scores,
+            mask=prepared.mask,
+            model_version=model.version,
+            issued_at_ms=now_ms(),
+        )
+
+    def _inputs(self, hour: Hour, listings: Mapping[str, Listing]) -> Prepared:
+        inputs = {
+            symbol: SymbolInput(
+                last_close=self._history.close(symbol, hour.as_of_open_time_ms),
+                tick=listings[symbol].tick if symbol in listings else None,
+                feature_hash="",
+                unusable=None,
+            )
+            for symbol in self._symbols
+        }
+        return Prepared(inputs, hour.mask, None)
+
+    def _features(
+        self, hour: Hour, model: LoadedModel, listings: Mapping[str, Listing]
+    ) -> Prepared:
+        """Build the features from the hours that the decision knew, and no later arrival."""
+        spec = model.scorer.spec
+        panel = self._history.panel(hour.as_of_open_time_ms)
+        unknown = (panel["open_time_ms"] == hour.as_of_open_time_ms) & ~panel["symbol"].isin(
+            [*hour.valid, *hour.verdicts]
+        )
+        frame = build_features(panel[~unknown], spec.symbols, [hour.as_of_open_time_ms], spec=spec)
+        by_symbol = {row["symbol"]: row for row in frame.to_dict("records")}
+        inputs = {}
+        for symbol, plain in self._inputs(hour, listings).inputs.items():
+            row = by_symbol.get(symbol)
+            unusable = NOT_IN_VOCABULARY if row is None else row["reason"]
+            feature_hash = "" if row is None else str(row["feature_hash"])
+            inputs[symbol] = SymbolInput(plain.last_close, plain.tick, feature_hash, unusable)
+        seen = dict(zip(spec.symbols, str(frame["mask"].iloc[0]), strict=True))
+        mask = "".join(seen.get(symbol, "0") for symbol in self._symbols)
+        return Prepared(inputs, mask, frame)
+
+    def _ask(self, hour: Hour, model: LoadedModel, prepared: Prepared) -> Scores:
+        folder = self._staging / f"{hour.target_open_time_ms}-{uuid.uuid4().hex[:8]}"
+        folder.mkdir(parents=True)
+        try:
+            path = write_features(prepared.frame, folder)
+            self._store.write_features(hour.target_open_time_ms, path.read_bytes())
+            try:
+                answers = call_bounded(lambda: model.scorer.score(folder), self._timeout_s)
+            except Exception as error:
+                log.error("model failed", version=model.version, error=repr(error))
+                return Scores({}, f"{type(error).__name__}: {error}"[:300])
+            return Scores({answer.symbol: answer.quantiles for answer in answers})
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

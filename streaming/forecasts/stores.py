@@ -1,0 +1,154 @@
+"""Where an hour's features and forecasts go before the ledger: HDFS and the topic `forecasts`.
+
+Each write may be repeated: files replace themselves, messages carry the key of their forecast.
+Every error is raised: the batch then comes again.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from confluent_kafka import KafkaException, Producer
+
+from conf.connections.hdfs import open_hdfs, write_replacing
+from conf.contracts.candles import candle_key
+from conf.contracts.forecasts import Forecast, encode_forecast
+from conf.names import Namespace, epoch_ms, utc_time
+from conf.settings import HdfsSettings, KafkaSettings
+
+DELIVERY_TIMEOUT_S = 10.0
+
+_PRICE = pa.decimal128(38, 8)
+_TIME = pa.timestamp("us", tz="UTC")
+FORECAST_SCHEMA = pa.schema(
+    [
+        pa.field("symbol", pa.string(), nullable=False),
+        pa.field("target_open_time", _TIME, nullable=False),
+        pa.field("as_of_open_time", _TIME, nullable=False),
+        pa.field("model_version", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("issued_at", _TIME, nullable=False),
+        pa.field("last_close", _PRICE),
+        pa.field("q05", _PRICE),
+        pa.field("q25", _PRICE),
+        pa.field("q50", _PRICE),
+        pa.field("q75", _PRICE),
+        pa.field("q95", _PRICE),
+        pa.field("is_fallback", pa.bool_(), nullable=False),
+        pa.field("refusal_reason", pa.string()),
+        pa.field("input_verdict", pa.string()),
+        pa.field("mask", pa.string(), nullable=False),
+        pa.field("feature_hash", pa.string(), nullable=False),
+    ]
+)
+COLUMNS = tuple(FORECAST_SCHEMA.names)
+"""Columns of a forecast in Parquet and in the table `forecast` (grain: symbol, target hour)."""
+
+_TIMES = ("target_open_time", "as_of_open_time", "issued_at")
+
+
+def to_record(forecast: Forecast) -> dict[str, Any]:
+    """Return the columns of a forecast; times as aware UTC datetimes."""
+    return {
+        name: utc_time(getattr(forecast, f"{name}_ms"))
+        if name in _TIMES
+        else getattr(forecast, name)
+        for name in COLUMNS
+    }
+
+
+def from_record(record: dict[str, Any]) -> Forecast:
+    """Return the forecast of a record of `to_record`, from whichever store it comes."""
+    fields: dict[str, Any] = {
+        (f"{name}_ms" if name in _TIMES else name): (
+            epoch_ms(record[name]) if name in _TIMES else record[name]
+        )
+        for name in COLUMNS
+    }
+    return Forecast(**fields)
+
+
+class HdfsStore:
+    """Features and forecasts as Parquet on HDFS, one file per target hour.
+
+    Guarantee: a file is replaced whole; repeating a write leaves the same file.
+    """
+
+    def __init__(self, settings: HdfsSettings, namespace: Namespace) -> None:
+        self._files = open_hdfs(settings)
+        self._namespace = namespace
+
+    def write_features(self, target_open_time_ms: int, content: bytes) -> None:
+        """Record what the model is about to see."""
+        write_replacing(self._files, self._namespace.features_file(target_open_time_ms), content)
+
+    def write_forecasts(self, rows: Sequence[Forecast]) -> None:
+        """Write one hour's forecasts and refusals by one model."""
+        first = rows[0]
+        path = self._namespace.forecast_file(first.target_open_time_ms, first.model_version)
+        table = pa.Table.from_pylist([to_record(row) for row in rows], FORECAST_SCHEMA)
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer)
+        write_replacing(self._files, path, buffer.getvalue())
+
+    def read_forecasts(self, target_open_time_ms: int) -> list[Forecast]:
+        """Return the forecasts already written for a target hour, empty if there are none."""
+        folder = posixpath.dirname(self._namespace.forecast_file(target_open_time_ms, "any"))
+        if not self._files.exists(folder):
+            return []
+        names = [posixpath.basename(path) for path in self._files.ls(folder, detail=False)]
+        found = sorted(name for name in names if name.startswith(f"{target_open_time_ms}-"))
+        if not found:
+            return []
+        content = self._files.cat_file(posixpath.join(folder, found[0]))
+        return [from_record(row) for row in pq.read_table(io.BytesIO(content)).to_pylist()]
+
+
+class KafkaStore:
+    """The topic `forecasts`.
+
+    Guarantee: at least once; a repeated hour repeats messages of equal key and equal content.
+    """
+
+    def __init__(self, settings: KafkaSettings, namespace: Namespace) -> None:
+        self._topic = namespace.forecasts_topic
+        self._producer = Producer(
+            {
+                **settings.client_config(),
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 0,
+                "message.timeout.ms": int(DELIVERY_TIMEOUT_S * 1000),
+                "partitioner": "murmur2_random",
+            }
+        )
+
+    def send(self, rows: Sequence[Forecast]) -> None:
+        """Publish the rows and wait until the broker has reported each one.
+
+        Raises:
+            KafkaException: if one of them was not delivered.
+        """
+        reports: list[Any] = []
+        for row in rows:
+            self._producer.produce(
+                self._topic,
+                key=candle_key(row.symbol, row.target_open_time_ms),
+                value=encode_forecast(row),
+                on_delivery=lambda error, _: reports.append(error),
+            )
+        self._producer.flush(DELIVERY_TIMEOUT_S + 1)
+        errors = [error for error in reports if error is not None]
+        if errors:
+            raise KafkaException(errors[0])
+        if len(reports) != len(rows):
+            message = (
+                f"{len(rows) - len(reports)} of {len(rows)} forecasts were not acknowledged by "
+                f"{self._topic} in {DELIVERY_TIMEOUT_S:.0f} s"
+            )
+            raise KafkaException(message)
