@@ -209,6 +209,11 @@ class ForecastSettings(BaseSettings):
         description="Wall seconds, a floor under close_grace_s: at × 180 thirty exchange seconds are a sixth of a wall second, less than one Spark batch.",
     )
     history_hours: int = Field(720, description="Cached tail of final hours per symbol.")
+    scoring_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        description="Wall seconds that the model may take for one hour; then it is refused.",
+    )
     staging_dir: Path | None = Field(
         None, description="Local folder for staged features and models; var/staging if unset."
     )
