@@ -1,0 +1,381 @@
+"""The sequencer of one symbol: whatever arrives, one ordered, gapless, duplicate-free series leaves.
+
+Pure: no socket, no Kafka, no clock; times come as arguments. Inputs are trades and closed klines of
+the stream and the answers to the questions that `next_request` asks of REST. Outputs are the trades,
+CLOSE and GAP records to publish, in this order:
+
+- trades in id order, each id once; ids that cannot be had are covered by GAP records, once;
+- one CLOSE per symbol and hour, hours in order, after every id up to the hour's last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from conf.contracts.trades import Close, Gap, TradeRecord
+from conf.names import HOUR_MS, hour_open_ms
+from producers.gaps import gaps_by_hour, hole_between
+from producers.hours import Hours
+from producers.messages import ClosedKline, Trade
+from producers.questions import (
+    Counts,
+    FetchKlines,
+    FetchTail,
+    FetchTrades,
+    FindStart,
+    Policy,
+    Request,
+    Start,
+)
+
+PAGE = 1000
+# A first answer may come from a lagging replica.
+PROOFS_NEEDED = 2
+
+Output = Trade | TradeRecord
+
+
+class _Wait:
+    """When to ask REST again after answers that did not help: doubling, bounded."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._base_s, self._cap_s = policy.retry_base_s, policy.retry_cap_s
+        self.reset()
+
+    def reset(self) -> None:
+        self._until_s, self._step_s = 0.0, self._base_s
+
+    def back_off(self, now_s: float) -> None:
+        self._until_s = now_s + self._step_s
+        self._step_s = min(self._step_s * 2, self._cap_s)
+
+    def is_over(self, now_s: float) -> bool:
+        return now_s >= self._until_s
+
+
+class Sequencer:
+    """The series of one symbol. Not safe for use from several threads."""
+
+    def __init__(self, symbol: str, policy: Policy, start: Start | None = None) -> None:
+        self.symbol = symbol
+        self.counts = Counts()
+        self._policy = policy
+        self._held: dict[int, Trade] = {}
+        self._target = -1
+        self._hole_first: int | None = None
+        self._hole_seen_s = 0.0
+        self._hole_asked = False
+        self._proofs = 0
+        self._fill_wait = _Wait(policy)
+        self._hour_wait = _Wait(policy)
+        self._last = -1
+        self._last_time_ms = 0
+        self._skip_before_ms = 0
+        self.hours: Hours | None = None
+        if start is not None:
+            self._begin(start)
+
+    @property
+    def last_id(self) -> int | None:
+        """Last id published or covered by a GAP; None before the start is known."""
+        return None if self.hours is None else self._last
+
+    @property
+    def last_time_ms(self) -> int:
+        """Trade time of the last published trade, UTC epoch ms."""
+        return self._last_time_ms
+
+    def is_settled(self) -> bool:
+        """Tell whether nothing is held and no known id is missing."""
+        return not self._held and (self.hours is None or self._wanted_last() <= self._last)
+
+    # Inputs from the stream
+
+    def on_trade(self, trade: Trade) -> list[Output]:
+        """Take a trade of the stream and return what may be published now."""
+        self.counts.received += 1
+        if self.hours is None:
+            if not self._held:
+                self._hour_wait.reset()
+            self._hold(trade)
+            return []
+        trade_id = trade.trade_id
+        if trade_id == self._last + 1:
+            outputs = self._publish(trade)
+            if self._held:
+                self._drain(outputs)
+            if self.hours.pending:
+                self._close_hours(outputs, trade.received_time_ms)
+            return outputs
+        if trade_id <= self._last or trade_id in self._held:
+            self.counts.duplicates += 1
+        else:
+            self._hold(trade)
+        return []
+
+    def on_kline(self, kline: ClosedKline) -> list[Output]:
+        """Take a closed kline of the stream and return what may be published now.
+
+        One that comes before the start is known is left to REST.
+        """
+        outputs: list[Output] = []
+        if self.hours is not None and self.hours.add_witness(kline.close):
+            self._close_hours(outputs, kline.received_time_ms)
+        return outputs
+
+    # What to ask of REST, and the answers
+
+    def next_request(self, now_s: float, exchange_now_ms: int) -> Request | None:
+        """Return the most urgent question to REST, or None.
+
+        Args:
+            now_s: monotonic wall time.
+            exchange_now_ms: the exchange's time.
+        """
+        if self.hours is None:
+            is_due = self._hour_wait.is_over(now_s)
+            return FindStart(min(self._held, default=None)) if is_due else None
+        hole = self._hole(now_s)
+        if self._hour_wait.is_over(now_s):
+            request = self._about_hours(exchange_now_ms)
+            if request is not None:
+                return request
+        if hole is None or not self._fill_wait.is_over(now_s):
+            return None
+        if now_s - self._hole_seen_s < self._policy.fill_grace_s:
+            return None
+        self._hole_asked = True
+        return FetchTrades(hole[0], min(hole[1], hole[0] + PAGE - 1))
+
+    def on_start(self, start: Start | None, now_s: float, now_ms: int) -> list[Output]:
+        """Take the answer to `FindStart`; None if REST has no trade at all yet."""
+        if start is None:
+            self._hour_wait.back_off(now_s)
+            return []
+        self._hour_wait.reset()
+        self._begin(start)
+        outputs: list[Output] = []
+        self._held = {i: t for i, t in self._held.items() if i > self._last}
+        self._drain(outputs)
+        self._close_hours(outputs, now_ms)
+        return outputs
+
+    def on_rest_trades(
+        self,
+        asked: FetchTrades,
+        trades: Sequence[Trade],
+        rejected: Mapping[int, str],
+        now_s: float,
+        now_ms: int,
+    ) -> list[Output]:
+        """Take the answer to `FetchTrades`.
+
+        Args:
+            asked: the request.
+            trades: the rows, in any order; rows outside the request are welcome.
+            rejected: ids of rows that are no sane trades, with the reason.
+            now_s: monotonic wall time.
+            now_ms: the exchange's time.
+        """
+        assert self.hours is not None
+        outputs: list[Output] = []
+        before = self._last
+        for trade in sorted(trades, key=lambda t: t.trade_id):
+            if trade.trade_id == self._last + 1:
+                outputs += self._publish(trade)
+            elif trade.trade_id > self._last:
+                self._hold(trade)
+        self._drain(outputs)
+        while self._last + 1 in rejected:
+            first = self._last + 1
+            outputs += self._declare(first, f"rejected: {rejected[first]}", now_ms, first)
+            self._drain(outputs)
+        if self._last > before:
+            self._fill_wait.reset()
+        elif self._last + 1 == asked.first_id:
+            outputs += self._no_progress(trades, now_s, now_ms)
+        self._count_filled()
+        self._close_hours(outputs, now_ms)
+        return outputs
+
+    def on_rest_klines(
+        self,
+        rows: Sequence[Close],
+        first_id: int | None,
+        server_time_ms: int,
+        now_s: float,
+        now_ms: int,
+    ) -> list[Output]:
+        """Take the answer to `FetchKlines`; see `Hours.add_rest_answer`."""
+        assert self.hours is not None
+        outputs: list[Output] = []
+        if self.hours.add_rest_answer(rows, first_id, server_time_ms):
+            self._hour_wait.reset()
+        else:
+            self._hour_wait.back_off(now_s)
+        self._close_hours(outputs, now_ms)
+        return outputs
+
+    def on_rest_tail(
+        self, asked: FetchTail, next_time_ms: int | None, now_s: float, now_ms: int
+    ) -> list[Output]:
+        """Take the answer to `FetchTail`: the time of REST's next trade, None if it has none."""
+        assert self.hours is not None
+        outputs: list[Output] = []
+        self.hours.add_rest_tail(asked.next_id, next_time_ms)
+        self._hour_wait.back_off(now_s)
+        self._close_hours(outputs, now_ms)
+        return outputs
+
+    def on_request_failed(
+        self, request: Request, reason: str, now_s: float, now_ms: int
+    ) -> list[Output]:
+        """Take a failure of REST; declares the hole once it is older than the deadline."""
+        outputs: list[Output] = []
+        if isinstance(request, FetchTrades) and self._last + 1 == request.first_id:
+            outputs = self._give_up_late(reason, now_s, now_ms)
+            self._close_hours(outputs, now_ms)
+        wait = self._fill_wait if isinstance(request, FetchTrades) else self._hour_wait
+        wait.back_off(now_s)
+        return outputs
+
+    def end(self, now_ms: int) -> list[Output]:
+        """Finish the series: declare what is missing, close what can be, mark the rest as END."""
+        outputs: list[Output] = []
+        if self.hours is None:
+            if not self._held:
+                return []
+            first = self._held[min(self._held)]
+            hour = hour_open_ms(first.trade_time_ms)
+            before = first.trade_id - 1
+            self._begin(Start(before, first.trade_time_ms, hour, first.trade_id, first.trade_id))
+            self._drain(outputs)
+        assert self.hours is not None
+        while self._wanted_last() > self._last:
+            outputs += self._declare(self._last + 1, "series ended", now_ms)
+            self._drain(outputs)
+        self._close_hours(outputs, now_ms)
+        outputs += [self._close_record(close, now_ms) for close in self.hours.take_open()]
+        return outputs
+
+    # Inside
+
+    def _begin(self, start: Start) -> None:
+        self._last = start.last_id
+        self._last_time_ms = start.last_time_ms
+        self._skip_before_ms = start.skip_before_ms
+        self.hours = Hours(start.next_hour_ms, start.expected_first, start.begins_at_id)
+
+    def _publish(self, trade: Trade) -> list[Output]:
+        """Advance over the next trade; returns it, or nothing if it is before the first hour."""
+        assert self.hours is not None
+        self._last = trade.trade_id
+        if trade.trade_time_ms < self._skip_before_ms:
+            self.counts.skipped += 1
+            if self.hours.expected_first == trade.trade_id:
+                self.hours.expected_first = trade.trade_id + 1
+            return []
+        self._last_time_ms = trade.trade_time_ms
+        self.counts.published += 1
+        if trade.source == "REST":
+            self.counts.from_rest += 1
+        self.hours.published(trade.trade_id, trade.trade_time_ms)
+        return [trade]
+
+    def _hold(self, trade: Trade) -> None:
+        if len(self._held) < self._policy.hold_limit:
+            self._held[trade.trade_id] = trade
+        else:
+            # REST is asked for it: the hole reaches to the highest id that was seen.
+            self.counts.not_held += 1
+        self._target = max(self._target, trade.trade_id)
+
+    def _drain(self, outputs: list[Output]) -> None:
+        held = self._held
+        while (trade := held.pop(self._last + 1, None)) is not None:
+            outputs += self._publish(trade)
+
+    def _wanted_last(self) -> int:
+        assert self.hours is not None
+        return max(self._target, self.hours.known_last_id())
+
+    def _hole(self, now_s: float) -> tuple[int, int] | None:
+        first = self._last + 1
+        last = min(self._held) - 1 if self._held else self._wanted_last()
+        if last < first:
+            self._hole_first = None
+            return None
+        if self._hole_first != first:
+            self._hole_first, self._hole_seen_s, self._proofs = first, now_s, 0
+        return first, last
+
+    def _about_hours(self, exchange_now_ms: int) -> Request | None:
+        assert self.hours is not None
+        lacks_first = self.hours.expected_first is None
+        unproven = self.hours.unproven()
+        if self.hours.needs_witness(exchange_now_ms, self._policy.kline_grace_ms) or (
+            unproven is not None and lacks_first
+        ):
+            return FetchKlines(self.hours.next_open_ms, needs_first=lacks_first)
+        proof_id = self.hours.proof_id()
+        if proof_id is not None and proof_id <= self._last + 1:
+            return FetchTail(proof_id)
+        return None
+
+    def _no_progress(self, trades: Sequence[Trade], now_s: float, now_ms: int) -> list[Output]:
+        later = [t.trade_id for t in trades if t.trade_id > self._last]
+        self._fill_wait.back_off(now_s)
+        if not later:
+            return self._give_up_late("not in REST", now_s, now_ms)
+        self._proofs += 1
+        if self._proofs < PROOFS_NEEDED:
+            return []
+        outputs = self._declare(self._last + 1, "never_existed: REST has only later ids", now_ms)
+        self._fill_wait.reset()
+        self._drain(outputs)
+        return outputs
+
+    def _give_up_late(self, reason: str, now_s: float, now_ms: int) -> list[Output]:
+        if now_s - self._hole_seen_s < self._policy.fill_deadline_s:
+            return []
+        outputs = self._declare(self._last + 1, reason, now_ms)
+        self._drain(outputs)
+        return outputs
+
+    def _declare(
+        self, first: int, reason: str, now_ms: int, last: int | None = None
+    ) -> list[Output]:
+        """Cover the hole by GAP records, one for each hour that it may touch."""
+        assert self.hours is not None
+        following = self._held.get(min(self._held, default=-1))
+        if last is None:
+            last = self._wanted_last() if following is None else following.trade_id - 1
+        time_after = now_ms if following is None else following.trade_time_ms
+        hole = hole_between(first, last, self._last_time_ms, time_after, self.hours.next_open_ms)
+        gaps = gaps_by_hour(hole, self.hours.pending.values(), reason)
+        self.counts.gap_ids += last - first + 1
+        name = reason.split(":")[0]
+        self.counts.gaps_by_reason[name] = self.counts.gaps_by_reason.get(name, 0) + 1
+        self._last = last
+        self._hole_asked = False
+        return [self._gap_record(hour, gap, now_ms) for hour, gap in gaps]
+
+    def _count_filled(self) -> None:
+        if self._hole_asked and (self._held or self._wanted_last() > self._last):
+            return
+        self.counts.gaps_filled += self._hole_asked
+        self._hole_asked = False
+
+    def _close_hours(self, outputs: list[Output], now_ms: int) -> None:
+        assert self.hours is not None
+        for close in self.hours.take_closable(self._last):
+            outputs.append(self._close_record(close, now_ms))
+
+    def _close_record(self, close: Close, now_ms: int) -> TradeRecord:
+        source = "REST" if close.witness == "REST" else "STREAM"
+        inside = close.open_time_ms + HOUR_MS - 1
+        return TradeRecord("CLOSE", self.symbol, inside, now_ms, source, close=close)
+
+    def _gap_record(self, hour: int, gap: Gap, now_ms: int) -> TradeRecord:
+        inside = max(hour, min(self._last_time_ms, hour + HOUR_MS - 1))
+        return TradeRecord("GAP", self.symbol, inside, now_ms, "REST", gap=gap)
