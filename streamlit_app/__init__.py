@@ -1,1 +1,1 @@
-"""."""
+"""The dashboard: Streamlit pages over Postgres, and nothing but Postgres."""

@@ -1,0 +1,36 @@
+"""Overview: the ten coins now."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from streamlit_app import markup, queries, screen, state
+from streamlit_app.exchange_time import exchange_now
+from streamlit_app.records import CoinNow, RunState
+
+
+def _draw(loaded: tuple[RunState, list[CoinNow]]) -> None:
+    run, coins = loaded
+    if not coins:
+        st.caption("No symbols yet: history is being loaded.")
+        return
+    now = exchange_now(run.sightings, run.wall_now, run.info.speed if run.info else 1.0)
+    end = queries.strip_end([coin.last_final for coin in coins if coin.last_final])
+    zone = state.zone()
+    for coin in coins:
+        with st.container(border=True, key=f"coin-{coin.info.symbol}"):
+            name, row = st.columns([1, 8], vertical_alignment="center")
+            name.page_link(
+                "pages/coin.py",
+                label=f"**{coin.info.base_asset}**",
+                query_params=state.address(symbol=coin.info.symbol),
+            )
+            row.html(markup.coin_row(coin, now, run.wall_now, end, zone))
+
+
+st.html(markup.note())
+st.fragment(
+    lambda: screen.show(lambda c: (queries.run_state(c), queries.overview(c)), _draw),
+    run_every=screen.refresh_s(),
+)()
+st.html(markup.strip_legend())

@@ -1,0 +1,35 @@
+"""System: what runs, what it last wrote, and what went wrong."""
+
+from __future__ import annotations
+
+import streamlit as st
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
+
+from streamlit_app import queries, screen, state, system_markup
+from streamlit_app.records import Freshness, IncidentRow, JobRow, RunState
+
+Loaded = tuple[RunState, list[JobRow], list[Freshness], list[IncidentRow]]
+
+
+def _load(connection: Connection) -> Loaded:
+    return (
+        queries.run_state(connection),
+        queries.jobs(connection),
+        queries.freshness(connection),
+        queries.incidents(connection),
+    )
+
+
+def _draw(loaded: Loaded) -> None:
+    run, jobs, newest, incidents = loaded
+    zone = state.zone()
+    st.html(system_markup.run_line(run, zone))
+    st.subheader("Jobs", anchor=False)
+    st.html(system_markup.job_table(jobs, run.wall_now))
+    st.subheader("Newest rows", anchor=False)
+    st.html(system_markup.freshness_table(newest, run.wall_now, zone))
+    st.subheader("Incidents", anchor=False)
+    st.html(system_markup.incident_table(incidents, zone))
+
+
+st.fragment(lambda: screen.show(_load, _draw), run_every=screen.refresh_s())()
