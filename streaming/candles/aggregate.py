@@ -1,0 +1,112 @@
+"""Records → one row per symbol and hour, exact, in update mode.
+
+Every aggregate has a buffer of fixed width (no string, no struct): Spark then aggregates by hash,
+about one and a half times as fast as by sorting. Quantities and notionals are summed as 64-bit
+digits of base 10^9 (see `DIGIT`): exact like decimal(38), four times as fast, and no sum can
+overflow before 9 × 10^9 records of an hour.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
+
+from conf.names import HOUR_MS
+
+# Quantity = q1 × 10^9 + q0 in units of 10^-8; notional = n3 … n0 in units of 10^-16.
+DIGIT = 10**9
+WITNESS_CODES = {"STREAM": 1, "REST": 2, "END": 3}
+
+_WITNESS_IDS = ("first_trade_id", "last_trade_id", "trades")
+_WITNESS_PRICES = ("open", "high", "low", "close")
+_WITNESS_DECIMALS = {
+    "volume": "decimal(38,8)",
+    "quote_volume": "decimal(38,16)",
+    "taker_buy_volume": "decimal(38,8)",
+    "taker_buy_quote_volume": "decimal(38,16)",
+}
+
+
+def _div(value: Column) -> Column:
+    return F.call_function("div", value, F.lit(DIGIT))
+
+
+def _digits() -> dict[str, Column]:
+    price, quantity = F.col("price"), F.col("quantity")
+    price_1, price_0 = _div(price), price % DIGIT
+    quantity_1, quantity_0 = _div(quantity), quantity % DIGIT
+    # Each product of two digits is below 2^63; price_1 × quantity_1 by the bound on the notional.
+    middle_a, middle_b, low = price_1 * quantity_0, price_0 * quantity_1, price_0 * quantity_0
+    high = price_1 * quantity_1 + _div(middle_a) + _div(middle_b)
+    return {
+        "quantity_1": quantity_1,
+        "quantity_0": quantity_0,
+        "notional_3": _div(high),
+        "notional_2": high % DIGIT,
+        "notional_1": middle_a % DIGIT + middle_b % DIGIT + _div(low),
+        "notional_0": low % DIGIT,
+    }
+
+
+def _trade_aggregates() -> list[Column]:
+    taker_buys = ~F.col("buyer_is_maker")
+    sums = []
+    for name, value in _digits().items():
+        sums.append(F.sum(value).alias(name))
+        sums.append(F.sum(F.when(taker_buys, value)).alias(f"taker_{name}"))
+    return [
+        F.min_by("price", "trade_id").alias("open"),
+        F.max("price").alias("high"),
+        F.min("price").alias("low"),
+        F.max_by("price", "trade_id").alias("close"),
+        *sums,
+        F.count("trade_id").alias("trades"),
+        F.min("trade_id").alias("first_trade_id"),
+        F.max("trade_id").alias("last_trade_id"),
+    ]
+
+
+def _witness_aggregates() -> list[Column]:
+    close = F.col("close")
+    code = F.lit(None).cast("int")
+    for witness, number in WITNESS_CODES.items():
+        code = F.when(close.witness == witness, number).otherwise(code)
+    decimals = {name: close[name].try_cast(kind) for name, kind in _WITNESS_DECIMALS.items()}
+    figures = [close[name] for name in _WITNESS_IDS + _WITNESS_PRICES]
+    # Two witnesses that say different things show as two digests; END says nothing.
+    digest = F.when(close.witness != "END", F.xxhash64(*figures, *decimals.values()))
+    return [
+        F.count(close.open_time_ms).alias("closes"),
+        F.min(code).alias("w_witness"),
+        F.min(digest).alias("w_digest_low"),
+        F.max(digest).alias("w_digest_high"),
+        *(F.max(close[name]).alias(f"w_{name}") for name in _WITNESS_IDS + _WITNESS_PRICES),
+        *(F.max(value).alias(f"w_{name}") for name, value in decimals.items()),
+        F.max(close.begins_at_id).alias("begins_at_id"),
+    ]
+
+
+def _gap_aggregates() -> list[Column]:
+    gap = F.col("gap")
+    return [F.sum(gap.last_id - gap.first_id + 1).alias("gap_ids")]
+
+
+def aggregate_hours(records: DataFrame, watermark_days: int) -> DataFrame:
+    """Return one row per symbol and hour (column `hour`, UTC) of good records.
+
+    Open and close are by trade id, never by arrival. A row with `closes` > 0 is final.
+
+    Args:
+        records: rows that `predicate.rejection` does not reject.
+        watermark_days: how long an hour's state is kept. The watermark is on the very column
+            that is grouped by: state grouped by a bare integer is never evicted.
+    """
+    hour = F.timestamp_millis(F.col("trade_time_ms") - F.col("trade_time_ms") % HOUR_MS)
+    return (
+        records.withColumn("hour", hour)
+        .withWatermark("hour", f"{watermark_days} days")
+        .groupBy("symbol", "hour")
+        .agg(*_trade_aggregates(), *_witness_aggregates(), *_gap_aggregates())
+        .withColumn("open_time_ms", F.unix_millis("hour"))
+        .drop("hour")
+    )

@@ -1,0 +1,114 @@
+"""The foreachBatch handler of the candles query: Parquet, topic, Postgres, in this order.
+
+Guarantee: effectively once per (symbol, hour, revision) in each store. Revisions are read from
+Postgres before anything is written; Postgres is written last, with the batch's commit row in the same
+transaction. So whatever Postgres says is in the other two stores already, and a batch that comes again
+after a crash anywhere finds either nothing of it in Postgres, and then writes the same files, messages and
+rows, or all of it, and then nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from conf.contracts.candles import Candle
+from streaming.candles.files import CandleFiles
+from streaming.candles.provisional import ProvisionalCandles
+from streaming.candles.revisions import allot, key_of
+from streaming.candles.table import Batch, CandleTable
+from streaming.candles.topic import CandleTopic
+from streaming.candles.verdict import Hour, judge, read_hour
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+log = structlog.get_logger(__name__)
+
+QUERY = "candles"
+
+
+class CandleSink:
+    """Stores one batch of aggregated hours; raises if a store refuses, so that the query stops."""
+
+    def __init__(
+        self,
+        table: CandleTable,
+        files: CandleFiles,
+        topic: CandleTopic,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the three stores and a monotonic clock in seconds."""
+        self._table = table
+        self._files = files
+        self._topic = topic
+        self._clock_s = clock_s
+        self._provisional = ProvisionalCandles()
+        self._committed: dict[str, int] = {}
+
+    def __call__(self, frame: DataFrame, batch_id: int) -> None:
+        """Store the hours that a micro-batch changed; Spark calls this."""
+        query_id = frame.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
+        rows = [row.asDict() for row in frame.collect()]
+        self.store(rows, Batch(QUERY, query_id or "none", batch_id))
+
+    def store(self, rows: Iterable[Mapping[str, Any]], batch: Batch) -> None:
+        """Store aggregated rows of one batch.
+
+        Args:
+            rows: rows of `aggregate.aggregate_hours`, at most one per symbol and hour.
+            batch: which batch this is.
+
+        Raises:
+            SinkError: if a store did not take all of it.
+            psycopg2.Error: if Postgres is away.
+            OSError: if HDFS is away.
+        """
+        hours = [read_hour(row) for row in rows]
+        final = self._store_final([judge(hour) for hour in hours if hour.is_final])
+        self._provisional.update(
+            (_running(hour) for hour in hours if not hour.is_final),
+            (key_of(hour.candle) for hour in hours if hour.is_final),
+        )
+        self._commit(batch, final)
+
+    def _store_final(self, candles: list[Candle]) -> list[Candle]:
+        """Write files and messages of what is new; return it with its revisions."""
+        current = self._table.current(key_of(candle) for candle in candles)
+        allotment = allot(candles, current)
+        for candle in allotment.repaired:
+            log.warning("repaired_hour_kept", symbol=candle.symbol, open_ms=candle.open_time_ms)
+        if allotment.to_store:
+            self._files.write(allotment.to_store)
+            self._topic.send(allotment.to_store)
+        return allotment.to_store
+
+    def _commit(self, batch: Batch, final: list[Candle]) -> None:
+        if batch.checkpoint not in self._committed:
+            self._committed[batch.checkpoint] = self._table.last_batch(batch)
+        is_repeated = batch.batch_id <= self._committed[batch.checkpoint]
+        provisional = [] if is_repeated else self._provisional.due(self._clock_s())
+        if is_repeated and final:
+            # Only a checkpoint that was set back comes here: what it brings is not in the table.
+            log.warning("old_batch_brings_new_candles", batch=batch.batch_id, candles=len(final))
+        if not final and not provisional:
+            return
+        self._table.write(batch, final, provisional)
+        self._committed[batch.checkpoint] = max(batch.batch_id, self._committed[batch.checkpoint])
+        for candle in final:
+            log.info(
+                "candle_final",
+                symbol=candle.symbol,
+                open_ms=candle.open_time_ms,
+                verdict=candle.verdict,
+                reason=candle.reason,
+                revision=candle.revision,
+            )
+
+
+def _running(hour: Hour) -> Candle:
+    return replace(hour.candle, revision=1)

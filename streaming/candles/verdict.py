@@ -1,0 +1,225 @@
+"""From an aggregated hour to a candle with its verdict. Pure.
+
+Verdicts test ids and figures, never arrival: whatever order the records came in, the same records give the
+same candle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from conf.contracts.candles import Candle, Verdict, decimal_text
+from conf.contracts.trades import SCALE, unscaled
+
+DIGIT = 10**9
+WITNESSES = {1: "STREAM", 2: "REST", 3: "END"}
+# Exchanges round each trade's notional to 8 decimals where tick × step is finer.
+NOTIONAL_ROUNDING = Decimal("1e-8")
+ROUNDED = "quote volume within 1e-8 per trade of the witness"
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The exchange's own figures for an hour; ids are None in an hour without trades."""
+
+    kind: str
+    first_trade_id: int | None
+    last_trade_id: int | None
+    trades: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    quote_volume: Decimal
+    taker_buy_volume: Decimal
+    taker_buy_quote_volume: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What the topic says of one hour: the sums over its trades, its CLOSE and its gaps.
+
+    `candle` holds the figures of the trades alone, verdict still open. `witness` is None if no
+    CLOSE came, if the series ended inside the hour, or if a figure of it is missing.
+    """
+
+    candle: Candle
+    closes: int
+    witness: Witness | None
+    has_changed_witness: bool
+    begins_at_id: int | None
+    gap_ids: int
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a CLOSE has arrived."""
+        return self.closes > 0
+
+
+def read_hour(row: Mapping[str, Any]) -> Hour:
+    """Return the hour of one row of `aggregate.aggregate_hours`."""
+    kind = WITNESSES.get(row["w_witness"], "")
+    candle = Candle(
+        symbol=row["symbol"],
+        open_time_ms=row["open_time_ms"],
+        revision=0,
+        open=_price(row["open"]),
+        high=_price(row["high"]),
+        low=_price(row["low"]),
+        close=_price(row["close"]),
+        volume=_volume(row, "quantity"),
+        quote_volume=_notional(row, "notional"),
+        taker_buy_volume=_volume(row, "taker_quantity"),
+        taker_buy_quote_volume=_notional(row, "taker_notional"),
+        trades=row["trades"],
+        first_trade_id=row["first_trade_id"],
+        last_trade_id=row["last_trade_id"],
+        verdict="partial",
+        reason=None,
+        witness=kind,
+    )
+    return Hour(
+        candle=candle,
+        closes=row["closes"],
+        witness=_witness(row, kind),
+        has_changed_witness=row["w_digest_low"] != row["w_digest_high"],
+        begins_at_id=row["begins_at_id"],
+        gap_ids=row["gap_ids"] or 0,
+    )
+
+
+def judge(hour: Hour) -> Candle:
+    """Return the final candle of a closed hour, revision still 0.
+
+    disputed: something contradicts something, the reason says what. partial: nothing does, but the
+    series began or ended inside the hour. quiet: no trade, flat at the witness's close. complete:
+    trades, ids and every figure equal the witness's.
+    """
+    doubts = _doubts(hour)
+    borders = _borders(hour)
+    if doubts:
+        return _with_verdict(hour.candle, "disputed", "; ".join(doubts + borders))
+    if borders:
+        return _with_verdict(hour.candle, "partial", "; ".join(borders))
+    assert hour.witness is not None
+    if not hour.candle.trades:
+        return _quiet(hour.candle, hour.witness)
+    exact = (
+        hour.candle.quote_volume == hour.witness.quote_volume
+        and hour.candle.taker_buy_quote_volume == hour.witness.taker_buy_quote_volume
+    )
+    return _with_verdict(hour.candle, "complete", None if exact else ROUNDED)
+
+
+def _price(units: int | None) -> Decimal | None:
+    return None if units is None else unscaled(units)
+
+
+def _volume(row: Mapping[str, Any], name: str) -> Decimal:
+    units = (row[f"{name}_1"] or 0) * DIGIT + (row[f"{name}_0"] or 0)
+    return unscaled(units)
+
+
+def _notional(row: Mapping[str, Any], name: str) -> Decimal:
+    units = 0
+    for digit in (3, 2, 1, 0):
+        units = units * DIGIT + (row[f"{name}_{digit}"] or 0)
+    return Decimal(units).scaleb(-2 * SCALE)
+
+
+def _witness(row: Mapping[str, Any], kind: str) -> Witness | None:
+    figures = {name: row[f"w_{name}"] for name in Witness.__dataclass_fields__ if name != "kind"}
+    if kind not in ("STREAM", "REST") or None in figures.values():
+        return None
+    for name in ("open", "high", "low", "close"):
+        figures[name] = unscaled(figures[name])
+    if not figures["trades"]:
+        figures["first_trade_id"] = figures["last_trade_id"] = None
+    return Witness(kind=kind, **figures)
+
+
+def _borders(hour: Hour) -> list[str]:
+    borders = []
+    if hour.begins_at_id is not None:
+        borders.append(f"the series begins at id {hour.begins_at_id}")
+    if hour.candle.witness == "END":
+        borders.append("the series ends inside the hour")
+    return borders
+
+
+def _doubts(hour: Hour) -> list[str]:
+    doubts = []
+    if hour.gap_ids:
+        doubts.append(f"gap of {hour.gap_ids} ids")
+    if hour.has_changed_witness:
+        doubts.append("witness changed")
+    candle = hour.candle
+    if candle.first_trade_id is not None and candle.last_trade_id is not None:
+        span = candle.last_trade_id - candle.first_trade_id + 1
+        if span != candle.trades and not hour.gap_ids:
+            doubts.append(f"count: {candle.trades} trades in a span of {span} ids")
+    if candle.witness != "END":
+        doubts += _contradictions(hour)
+    elif hour.begins_at_id is not None:
+        doubts += _last_part(hour, hour.begins_at_id)
+    return doubts
+
+
+def _contradictions(hour: Hour) -> list[str]:
+    """Compare with the witness as far as it and the series speak of the same trades."""
+    witness, candle = hour.witness, hour.candle
+    if hour.begins_at_id is not None:
+        return _last_part(hour, hour.begins_at_id)
+    if witness is None:
+        return ["witness incomplete"]
+    doubts = []
+    if candle.trades != witness.trades:
+        doubts.append(f"count: {candle.trades} trades, witness {witness.trades}")
+    names = ["first_trade_id", "last_trade_id"]
+    if candle.trades:
+        names += ["open", "high", "low", "close"]
+    names += ["volume", "taker_buy_volume"]
+    doubts += [_unequal(name, candle, witness) for name in names]
+    rounding = candle.trades * NOTIONAL_ROUNDING
+    for name in ("quote_volume", "taker_buy_quote_volume"):
+        if abs(getattr(candle, name) - getattr(witness, name)) > rounding:
+            doubts.append(_unequal(name, candle, witness))
+    return [doubt for doubt in doubts if doubt]
+
+
+def _last_part(hour: Hour, begins_at_id: int) -> list[str]:
+    candle = hour.candle
+    if not candle.trades:
+        return []
+    doubts = []
+    if candle.first_trade_id != begins_at_id:
+        doubts.append(f"first id: {candle.first_trade_id}, announced {begins_at_id}")
+    if hour.witness is not None:
+        doubts += [_unequal(name, candle, hour.witness) for name in ("last_trade_id", "close")]
+    return [doubt for doubt in doubts if doubt]
+
+
+def _unequal(name: str, candle: Candle, witness: Witness) -> str:
+    ours, theirs = getattr(candle, name), getattr(witness, name)
+    if ours == theirs:
+        return ""
+    return f"{name.replace('_', ' ')}: {_text(ours)}, witness {_text(theirs)}"
+
+
+def _text(value: Decimal | int | None) -> str:
+    return decimal_text(value) if isinstance(value, Decimal) else str(value)
+
+
+def _with_verdict(candle: Candle, verdict: Verdict, reason: str | None) -> Candle:
+    fields = {name: getattr(candle, name) for name in Candle.__slots__}
+    return Candle(**{**fields, "verdict": verdict, "reason": reason})
+
+
+def _quiet(candle: Candle, witness: Witness) -> Candle:
+    fields = {name: getattr(candle, name) for name in Candle.__slots__}
+    flat = dict.fromkeys(("open", "high", "low", "close"), witness.close)
+    return Candle(**{**fields, **flat, "verdict": "quiet", "reason": None})
