@@ -28,6 +28,7 @@ ALLOWED = frozenset(
         "keras.layers:Flatten",
         "model.network:QuantileHead",
         "keras:DTypePolicy",
+        "None:__keras_tensor__",
         "keras.initializers:Zeros",
         "keras.initializers:GlorotUniform",
         "keras.initializers:Orthogonal",
@@ -67,11 +68,18 @@ def check_archive(path: Path) -> None:
 
 
 def classes_of(config: Any) -> set[str]:
-    """Return every class that a Keras config names, as ``module:Class``, however deep."""
+    """Return every class that a Keras config names, as ``module:Class``, however deep.
+
+    A `registered_name` is another way to name a class, so it counts unless it repeats the first.
+    """
     found: set[str] = set()
     if isinstance(config, dict):
         if "class_name" in config:
-            found.add(f"{config.get('module')}:{config['class_name']}")
+            name = config["class_name"]
+            found.add(f"{config.get('module')}:{name}")
+            registered = config.get("registered_name")
+            if registered not in (None, name, f"nexthour>{name}"):
+                found.add(f"registered:{registered}")
         for value in config.values():
             found |= classes_of(value)
     elif isinstance(config, list):

@@ -68,7 +68,24 @@ _WEEKDAY = np.array(
 )
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
 
-_SUMS = tuple("weighted weight count r2_6 n_6 r2_168 n_168 range2 n_24 m3 m24 m168 v1 v2".split())
+_SUMS = tuple(
+    [
+        "weighted",
+        "weight",
+        "count",
+        "r2_6",
+        "n_6",
+        "r2_168",
+        "n_168",
+        "range2",
+        "n_24",
+        "m3",
+        "m24",
+        "m168",
+        "v1",
+        "v2",
+    ]
+)
 
 Floats = npt.NDArray[np.float64]
 

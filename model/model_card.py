@@ -1,0 +1,82 @@
+"""The generated card of a version: what it is for, how good it was, when it must not be used. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from conf.names import utc_time
+
+_TEMPLATE = """# Next-hour close, version {version}
+
+**For**: the close of the next hour of {symbols}, as five quantiles. **Not for**: trading decisions; the
+median has a small edge, the mean has none.
+
+| | |
+|---|---|
+| Trained on | {trained_from} to {trained_until} UTC, {train_rows} windows of 48 hours |
+| Chosen on | {validation_from} to {validation_until} UTC, {validation_rows} windows |
+| Snapshot of windows | `h={snapshot}` |
+| Seed, commit | {seed}, `{commit}` |
+| Weights (SHA-256) | `{weights_hash}` |
+| Expires | {expires} UTC: after that the last close with EWMA bands |
+
+| On the windows that chose it | model | last close + EWMA bands |
+|---|---|---|
+| mean pinball loss (sigmas) | {val_pinball:.5f} | {ewma_pinball:.5f} |
+| MAE relative to the last close | {val_rmae:.4f} | 1 |
+| directional accuracy | {val_da:.3f} | 0.5 |
+| inside the 90 % band | {val_coverage:.3f} | {ewma_coverage:.3f} |
+
+The epoch was chosen on these very windows, so the figures flatter it.{short}
+
+| coin | MAE relative to the last close |
+|---|---|
+{coins}
+
+Stable coins ({stable}) are not scored by the network: last close, bands at least one tick wide.
+Inputs: {width} sequence features of 48 hours, the target hour's calendar, momenta, and the latest
+returns of all coins; an absent coin is masked.
+"""
+
+
+def render_card(version: str, manifest: Mapping[str, Any]) -> str:
+    """Return the card in Markdown, from the manifest that is published with it."""
+    metrics = manifest["metrics"]
+    spec = manifest["spec"]
+    short = (
+        "\nThe history was shorter than a year: status `bootstrap`, no evidence of skill."
+        if manifest["is_short_history"]
+        else ""
+    )
+    return _TEMPLATE.format(
+        version=version,
+        symbols=", ".join(spec["symbols"]),
+        stable=", ".join(spec["stable"]) or "none",
+        width=len(spec["sequence"]),
+        trained_from=_hour(manifest["trained_from_ms"]),
+        trained_until=_hour(manifest["trained_until_ms"]),
+        validation_from=_hour(manifest["validation_from_ms"]),
+        validation_until=_hour(manifest["validation_until_ms"]),
+        expires=_hour(manifest["expires_ms"]),
+        short=short,
+        coins="\n".join(
+            f"| {symbol} | {value:.4f} |" for symbol, value in sorted(metrics["rmae"].items())
+        ),
+        **{
+            name: manifest[name]
+            for name in (
+                "train_rows",
+                "validation_rows",
+                "snapshot",
+                "seed",
+                "commit",
+                "weights_hash",
+            )
+        },
+        **{name: value for name, value in metrics.items() if name != "rmae"},
+    )
+
+
+def _hour(epoch_ms: int) -> str:
+    return utc_time(epoch_ms).strftime("%Y-%m-%d %H:%M")

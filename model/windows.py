@@ -1,0 +1,239 @@
+"""Spark job: hourly history on HDFS → training windows as Parquet, named by what they were made of.
+
+Grain: one row per coin and hour that has 48 contiguous hours before it and a next close. Rows lie
+in the order of a hash, so that any row group is a random sample. Guarantee: a snapshot folder
+with `manifest.json` is complete and never changes; equal history gives the same folder again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pandas as pd
+import pyarrow.parquet as pq
+
+from conf.connections.hdfs import write_replacing
+from conf.model import ModelSettings
+from conf.names import HOUR_MS, Namespace
+from model.features import VOLATILITY_HOURS, FeatureSpec, build_rows
+from model.windows_plan import PARTS, WindowsPlan, manifest_hash, plan_windows
+
+if TYPE_CHECKING:
+    from fsspec.implementations.webhdfs import WebHDFS
+    from pyspark.sql import DataFrame, SparkSession
+
+MANIFEST = "manifest.json"
+WINDOW_SCHEMA = (
+    "symbol string, open_time_ms bigint, coin int, sequence array<float>, static array<float>, "
+    "sigma double, last_close double, target_z float, part string"
+)
+_ROW_EXTRA_BYTES = 64  # of a window beside its two float lists
+_PANEL = ("symbol", "open_time_ms", "open", "high", "low", "close", "volume")
+
+
+class WindowsError(Exception):
+    """The history cannot become windows; says what is missing."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A complete folder of windows on HDFS.
+
+    Attributes:
+        folder: absolute HDFS path.
+        manifest: inputs, meaning, bounds, files with size, SHA-256 and rows.
+    """
+
+    folder: str
+    manifest: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The manifest's hash: 16 hex characters."""
+        return self.folder.rpartition("h=")[2]
+
+    @property
+    def plan(self) -> WindowsPlan:
+        """Bounds of training and validation."""
+        return WindowsPlan(**self.manifest["plan"])
+
+    def rows(self, part: str) -> int:
+        """Return the number of windows of a part."""
+        return sum(file["rows"] for file in self.manifest["files"] if _part_of(file) == part)
+
+
+def make_snapshot(
+    session: Callable[[], SparkSession],
+    files: WebHDFS,
+    namespace: Namespace,
+    spec: FeatureSpec,
+    settings: ModelSettings,
+) -> Snapshot:
+    """Return the snapshot of the history as it is now; runs Spark only if it does not exist yet.
+
+    Args:
+        session: gives the Spark session whose default file system is this HDFS; called at need.
+        files: the same HDFS.
+        namespace: whose history.
+        spec: vocabulary and meaning of the features.
+        settings: bounds, chunk and row group sizes.
+
+    Raises:
+        WindowsError: if a history file is missing, empty or too short.
+    """
+    inputs = [_describe_input(files, namespace, symbol) for symbol in spec.symbols]
+    first = min(entry["first_ms"] for entry in inputs)
+    last = max(entry["last_ms"] for entry in inputs)
+    try:
+        plan = plan_windows(first, last, settings)
+    except ValueError as error:
+        raise WindowsError(str(error)) from error
+    folder = f"{namespace.windows_dir}/h={manifest_hash(inputs, spec, plan)}"
+    if files.exists(f"{folder}/{MANIFEST}"):
+        return Snapshot(folder, orjson.loads(files.cat_file(f"{folder}/{MANIFEST}")))
+    paths = {symbol: namespace.history_file(symbol) for symbol in spec.symbols}
+    frame = windows_frame(session(), paths, spec, plan)
+    write_windows(frame, folder, spec, settings)
+    manifest = {
+        "inputs": inputs,
+        "spec": spec.to_dict(),
+        "plan": asdict(plan),
+        "files": [_describe_output(files, path) for path in _output_paths(files, folder)],
+    }
+    write_replacing(files, f"{folder}/{MANIFEST}", orjson.dumps(manifest))
+    return Snapshot(folder, manifest)
+
+
+def windows_frame(
+    session: SparkSession, paths: dict[str, str], spec: FeatureSpec, plan: WindowsPlan
+) -> DataFrame:
+    """Return the windows of all hours of the plan, not yet shuffled (columns: `WINDOW_SCHEMA`).
+
+    Args:
+        session: any Spark session.
+        paths: history file of each symbol.
+        spec: vocabulary and meaning of the features.
+        plan: bounds and chunk size.
+    """
+    from pyspark.sql import functions as f
+
+    history: DataFrame | None = None
+    for symbol, path in paths.items():
+        one = session.read.parquet(path).select(
+            f.lit(symbol).alias("symbol"),
+            f.unix_millis("open_time").alias("open_time_ms"),
+            *[f.col(name).cast("double") for name in _PANEL[2:]],
+        )
+        history = one if history is None else history.unionByName(one)
+    assert history is not None
+    hour = f.expr(f"(open_time_ms - {plan.first_ms}) div {HOUR_MS}")
+    first = f.expr(f"floor((hour - 1) / {plan.chunk_hours})")
+    last = f.expr(f"floor((hour + {VOLATILITY_HOURS}) / {plan.chunk_hours})")
+    chunks = f.sequence(f.greatest(first, f.lit(0)), f.least(last, f.lit(plan.chunks - 1)))
+    return (
+        history.withColumn("hour", hour)
+        .where(f"hour between -{VOLATILITY_HOURS} and {plan.chunks * plan.chunk_hours}")
+        .withColumn("chunk", f.explode(chunks))
+        .groupBy("chunk")
+        .applyInPandas(_chunk_function(spec, plan), WINDOW_SCHEMA)
+    )
+
+
+def _chunk_function(
+    spec: FeatureSpec, plan: WindowsPlan
+) -> Callable[[tuple[Any, ...], pd.DataFrame], pd.DataFrame]:
+    def make(key: tuple[Any, ...], hours: pd.DataFrame) -> pd.DataFrame:
+        return chunk_windows(int(key[0]), hours, spec, plan)
+
+    return make
+
+
+def chunk_windows(
+    chunk: int, hours: pd.DataFrame, spec: FeatureSpec, plan: WindowsPlan
+) -> pd.DataFrame:
+    """Return the windows of one chunk. Pure.
+
+    Args:
+        chunk: its number.
+        hours: the chunk's hours, the 336 before and the one after, of all coins.
+        spec: vocabulary.
+        plan: bounds.
+    """
+    panel = hours[list(_PANEL)].assign(is_valid=True)
+    rows = build_rows(panel, spec.symbols, plan.chunk_hours_ms(chunk), spec=spec)
+    split = rows["open_time_ms"].map(plan.split)
+    keep = rows["is_usable"] & rows["target_z"].notna() & split.notna()
+    rows = rows[keep]
+    family = rows["symbol"].isin(spec.stable).map({True: "stable-", False: "volatile-"})
+    rows = rows.assign(part=family + split[keep], target_z=rows["target_z"].astype("float32"))
+    return rows[[column.split()[0] for column in WINDOW_SCHEMA.split(", ")]]
+
+
+def write_windows(
+    frame: DataFrame, folder: str, spec: FeatureSpec, settings: ModelSettings
+) -> None:
+    """Write windows below ``folder/part=…``, shuffled by hash, in row groups of the set size."""
+    row_bytes = 4 * (48 * spec.sequence_width + spec.static_width) + _ROW_EXTRA_BYTES
+    (
+        frame.selectExpr("*", "xxhash64(symbol, open_time_ms) as shuffle")
+        .repartition("part", "shuffle")
+        .sortWithinPartitions("part", "shuffle")
+        .drop("shuffle")
+        .write.mode("overwrite")
+        .option("parquet.block.size", str(settings.rows_per_group * row_bytes))
+        .option("parquet.enable.dictionary", "false")  # floats hardly repeat
+        .partitionBy("part")
+        .parquet(folder)
+    )
+
+
+def _describe_input(files: WebHDFS, namespace: Namespace, symbol: str) -> dict[str, Any]:
+    path = namespace.history_file(symbol)
+    if not files.exists(path):
+        message = f"no history of {symbol} at {path}; run `python -m streaming.history` first"
+        raise WindowsError(message)
+    content = files.cat_file(path)
+    times = pq.read_table(io.BytesIO(content), columns=["open_time"])["open_time"].cast("int64")
+    if len(times) == 0:
+        message = f"the history of {symbol} at {path} is empty"
+        raise WindowsError(message)
+    hours = times.to_numpy()
+    return {
+        "symbol": symbol,
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "rows": len(times),
+        "first_ms": int(hours.min()),
+        "last_ms": int(hours.max()),
+    }
+
+
+def _output_paths(files: WebHDFS, folder: str) -> list[str]:
+    found = []
+    for part in PARTS:
+        if files.exists(f"{folder}/part={part}"):
+            found += [
+                f"{folder}/part={part}/{info['name'].rpartition('/')[2]}"
+                for info in files.ls(f"{folder}/part={part}", detail=True)
+                if info["name"].endswith(".parquet")
+            ]
+    return sorted(found)
+
+
+def _describe_output(files: WebHDFS, path: str) -> dict[str, Any]:
+    content = files.cat_file(path)
+    return {
+        "path": "/".join(path.rsplit("/", 2)[1:]),
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "rows": pq.ParquetFile(io.BytesIO(content)).metadata.num_rows,
+    }
+
+
+def _part_of(file: dict[str, Any]) -> str:
+    return str(file["path"].split("/")[0].removeprefix("part="))
