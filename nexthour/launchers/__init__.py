@@ -1,0 +1,1 @@
+"""Entry points of the Spark applications, for `python -m` and for spark-submit alike."""
