@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from botocore.exceptions import ClientError
 
-from model.archive import check_archive
+from model.archive import ArchiveError, check_archive
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -83,7 +83,7 @@ class Registry:
             RegistryError: if the version exists with another content, or its archive is refused.
         """
         version = version_name(str(manifest["created_at"]), str(manifest["weights_hash"]))
-        check_archive(local_dir / MODEL)
+        _check(local_dir / MODEL)
         document = {**manifest, "version": version}
         (local_dir / MANIFEST).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         files = sorted(p for p in local_dir.iterdir() if p.is_file() and p.name != SUMS)
@@ -93,18 +93,26 @@ class Registry:
             self._put_once(self._key(version, path.name), path.read_bytes())
         return version
 
+    def digest(self, version: str) -> str:
+        """Return the SHA-256 of a version's `SHA256SUMS`, which covers every file of it.
+
+        Raises:
+            RegistryError: if the version is not complete.
+        """
+        sums = self._get(self._key(version, SUMS))
+        if sums is None:
+            message = f"version {version} has no {SUMS}: it was not published to its end"
+            raise RegistryError(message)
+        return _sha256(sums)
+
     def promote(self, version: str, status: str = "champion") -> ChampionRef:
         """Point the alias at a complete version, by compare-and-swap.
 
         Raises:
             RegistryError: if the version is not complete, or another promotion came in between.
         """
-        sums = self._get(self._key(version, SUMS))
-        if sums is None:
-            message = f"version {version} has no {SUMS}: it was not published to its end"
-            raise RegistryError(message)
         current = self._get_with_etag(self._prefix + CHAMPION)
-        reference = ChampionRef(version, _sha256(sums), status)
+        reference = ChampionRef(version, self.digest(version), status)
         body = orjson.dumps(
             {
                 "version": reference.version,
@@ -239,7 +247,14 @@ def verify_folder(folder: Path) -> None:
         if not path.is_file() or _sha256(path.read_bytes()) != digest:
             message = f"{name} in {folder} is not what the registry published; delete the folder"
             raise RegistryError(message)
-    check_archive(folder / MODEL)
+    _check(folder / MODEL)
+
+
+def _check(archive: Path) -> None:
+    try:
+        check_archive(archive)
+    except ArchiveError as error:
+        raise RegistryError(str(error)) from error
 
 
 def _parse_sums(text: str) -> list[tuple[str, str]]:
