@@ -79,6 +79,10 @@ class ProducerSettings(BaseSettings):
     retry_cap_s: float = Field(5.0, gt=0, description="Longest wait between such questions.")
     tick_s: float = Field(0.05, gt=0, description="How often holes and hours are looked after.")
 
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
+    )
+
     # Kafka
     queue_limit: int = Field(
         50_000, ge=1, description="Records not yet committed; above it the socket is not read."

@@ -1,0 +1,105 @@
+"""``python -m producers [--shard 2/8]``: everything else comes from the environment.
+
+Exit codes: 0 stopped or series ended, 2 cannot start, 3 a newer instance took over the shard.
+Logs are JSON lines on stderr; at a clean end one JSON line with the totals goes to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+import orjson
+import structlog
+from pydantic import ValidationError
+
+from conf.producer import ProducerSettings
+from producers.app import Application, Config
+from producers.errors import FencedError, ProducerError
+
+EXIT_OK, EXIT_STARTUP, EXIT_FENCED = 0, 2, 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a producer and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m producers", description=__doc__)
+    parser.add_argument("--shard", help="share of the symbols, such as 2/8 (default: settings)")
+    options = parser.parse_args(arguments)
+    try:
+        config = _config(options.shard)
+        _log_to_stderr(config.producer.log_level)
+        application = Application(config)
+        asyncio.run(_until_stopped(application))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return _one_line(
+            f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}", EXIT_STARTUP
+        )
+    except FencedError as error:
+        return _one_line(str(error), EXIT_FENCED)
+    except ProducerError as error:
+        return _one_line(str(error), EXIT_STARTUP)
+    sys.stdout.buffer.write(orjson.dumps(application.totals.summary()) + b"\n")
+    sys.stdout.flush()
+    return EXIT_OK
+
+
+def _config(shard: str | None) -> Config:
+    config = Config.from_environment()
+    if shard is None:
+        return config
+    return Config(
+        config.run,
+        config.exchange,
+        config.kafka,
+        config.candles,
+        ProducerSettings(shard=shard),
+    )
+
+
+async def _until_stopped(application: Application) -> None:
+    """Run until done, SIGTERM or SIGINT."""
+    work = asyncio.create_task(application.run())
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        application.is_stopping = True
+        work.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        await work
+    except asyncio.CancelledError:
+        structlog.get_logger(__name__).info("stopped")
+
+
+def _log_to_stderr(level: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _one_line(text: str, code: int) -> int:
+    print(f"producers: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    exit_code = main()
+    sys.stderr.flush()
+    # Not sys.exit: threads inside the Kafka client that wait for a dead broker would delay the end.
+    os._exit(exit_code)

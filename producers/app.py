@@ -1,0 +1,194 @@
+"""One producer process: start-up checks, then sessions until it is told to stop or the series ends.
+
+A session is: fence older instances, read the topic's tail, go on from there. When Kafka breaks a
+session, the next one starts in the same way, so that a restart and a rebuild are one thing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+import structlog
+
+from conf.names import Namespace
+from conf.producer import ProducerSettings
+from conf.settings import CandleSettings, ExchangeSettings, KafkaSettings, RunSettings
+from producers.clock import KeptClock
+from producers.errors import RestError, SinkBrokenError, StartupError
+from producers.kafka_sink import SinkConfig, open_producer
+from producers.listing import check_symbols
+from producers.messages import Limits, Parser
+from producers.metrics import MetricsServer
+from producers.partitioner import symbols_of_shard
+from producers.questions import Policy
+from producers.reconnect import Reconnect, ReconnectPolicy
+from producers.rest_client import RestClient
+from producers.session import Session, SessionParts
+from producers.tail import Tail, TailReader
+from producers.threads import in_thread
+from producers.topics import ensure_topics
+from producers.totals import Totals
+
+log = structlog.get_logger(__name__)
+
+REBUILD_WAIT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of a producer process."""
+
+    run: RunSettings
+    exchange: ExchangeSettings
+    kafka: KafkaSettings
+    candles: CandleSettings
+    producer: ProducerSettings
+
+    @classmethod
+    def from_environment(cls) -> Config:
+        """Read everything from the environment."""
+        return cls(
+            RunSettings(), ExchangeSettings(), KafkaSettings(), CandleSettings(), ProducerSettings()
+        )
+
+
+def policy_of(settings: ProducerSettings, speed: float) -> Policy:
+    """Return the sequencers' bounds; waits for klines are exchange time there."""
+    return Policy(
+        hold_limit=settings.hold_limit,
+        fill_grace_s=settings.fill_grace_s,
+        fill_deadline_s=settings.fill_deadline_s,
+        kline_grace_ms=settings.kline_grace_s * 1000 * speed,
+        retry_base_s=settings.retry_base_s,
+        retry_cap_s=settings.retry_cap_s,
+    )
+
+
+class Application:
+    """A producer process.
+
+    Attributes:
+        totals: what it has counted.
+        is_stopping: set before `run` is cancelled, so that no new session starts.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.totals = Totals()
+        self.is_stopping = False
+        self._config = config
+        self._namespace = Namespace(config.run.namespace)
+        self._symbols: tuple[str, ...] = ()
+        self._session: Session | None = None
+        settings = config.producer
+        self._reconnect = Reconnect(
+            ReconnectPolicy(
+                settings.reconnect_base_s,
+                settings.reconnect_cap_s,
+                settings.reconnect_stable_s,
+                settings.reconnect_budget,
+                settings.reconnect_window_s,
+            ),
+            random.random,
+        )
+        self._clock = KeptClock(config.exchange.rest_url, config.run.speed, settings.rest_timeout_s)
+
+    async def run(self) -> None:
+        """Work until the series ends. To stop, cancel: what was received is still committed.
+
+        Raises:
+            StartupError: if it cannot start.
+            FencedError: if a newer instance took over.
+        """
+        self._symbols = self._shard_symbols()
+        async with (
+            RestClient(self._config.exchange.rest_url, self._config.producer) as rest,
+            self._metrics(),
+        ):
+            await check_symbols(rest, self._symbols, self._config.exchange.rest_url)
+            await in_thread(lambda: ensure_topics(self._config.kafka, self._config.run))
+            while not await self._one_session(rest):
+                self.totals.rebuilds += 1
+                await asyncio.sleep(REBUILD_WAIT_S)
+
+    def is_healthy(self) -> bool:
+        """Tell whether all streams are open and Kafka takes records."""
+        return self._session is not None and self._session.is_healthy()
+
+    def _shard_symbols(self) -> tuple[str, ...]:
+        shard = self._config.producer.shard
+        try:
+            symbols = symbols_of_shard(self._config.run.symbols, shard)
+        except ValueError as error:
+            raise StartupError(str(error)) from error
+        if not symbols:
+            message = f"shard {shard} has none of the {len(self._config.run.symbols)} symbols"
+            raise StartupError(message)
+        return symbols
+
+    @contextlib.asynccontextmanager
+    async def _metrics(self):  # type: ignore[no-untyped-def] # the decorator gives the type
+        port = self._config.producer.metrics_port
+        if port is None:
+            yield
+            return
+        with MetricsServer(port, self.totals, self.is_healthy) as server:
+            log.info("metrics", port=server.port)
+            yield
+
+    async def _one_session(self, rest: RestClient) -> bool:
+        """Run a session; False if Kafka broke it and another one must follow."""
+        try:
+            self._session = await self._open_session(rest)
+            await self._session.run()
+        except (SinkBrokenError, RestError, httpx.HTTPError) as error:
+            if self.is_stopping:
+                raise
+            if self._session is None:
+                message = (
+                    f"no session with Kafka at {self._config.kafka.bootstrap_servers} and the "
+                    f"exchange at {self._config.exchange.rest_url}: {error}"
+                )
+                raise StartupError(message) from error
+            log.error("session broken, starting another", reason=str(error))
+            return False
+        return True
+
+    async def _open_session(self, rest: RestClient) -> Session:
+        config = self._config
+        sink = SinkConfig(
+            config.kafka,
+            config.producer,
+            self._namespace,
+            config.run.venue,
+            config.producer.shard,
+        )
+        # In this order: first nobody else can write, then what was written is read.
+        producer = await in_thread(lambda: open_producer(sink))
+        tails = await in_thread(lambda: self._read_tails(self._symbols))
+        await self._clock.sync()
+        parts = SessionParts(
+            settings=config.producer,
+            ws_url=config.exchange.ws_url,
+            parser=Parser(
+                Limits(
+                    int(config.candles.future_tolerance_ms * config.run.speed),
+                    config.candles.max_notional,
+                )
+            ),
+            policy=policy_of(config.producer, config.run.speed),
+            clock=self._clock,
+            rest=rest,
+            reconnect=self._reconnect,
+            totals=self.totals,
+        )
+        return await Session.open(parts, sink, producer, tails)
+
+    def _read_tails(self, symbols: Sequence[str]) -> dict[str, Tail]:
+        topic = self._namespace.trades_topic
+        with TailReader(self._config.kafka, topic, self._config.run.venue) as reader:
+            return reader.read(symbols)

@@ -1,0 +1,176 @@
+"""One session: streams, questions to REST and the sink, from a tail to the end of the series."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from confluent_kafka import Producer
+
+from conf.names import HOUR_MS
+from conf.producer import ProducerSettings
+from producers.backfill import Backfill
+from producers.clock import KeptClock
+from producers.errors import SinkBrokenError
+from producers.kafka_sink import Item, KafkaSink, SinkConfig
+from producers.messages import Parser
+from producers.questions import Policy, Start
+from producers.reconnect import Reconnect
+from producers.rest_client import RestClient
+from producers.router import Router
+from producers.sequence import Sequencer
+from producers.start import resumed, start_at
+from producers.stream_client import StreamClient
+from producers.tail import Tail
+from producers.totals import Totals
+from producers.urls import stream_urls
+
+log = structlog.get_logger(__name__)
+
+# After the last message of a capture: how long its missing trades and hours are still asked for.
+END_WAIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What a session uses and does not own."""
+
+    settings: ProducerSettings
+    ws_url: str
+    parser: Parser
+    policy: Policy
+    clock: KeptClock
+    rest: RestClient
+    reconnect: Reconnect
+    totals: Totals
+
+
+class Session:
+    """Use `open`, then `run` once."""
+
+    def __init__(
+        self,
+        parts: SessionParts,
+        sink: KafkaSink,
+        sequencers: Mapping[str, Sequencer],
+        resume_hours: Mapping[str, int],
+    ) -> None:
+        self._parts = parts
+        self._sink = sink
+        self._sequencers = sequencers
+        self._router = Router(parts.parser, sequencers)
+        self._backfill = Backfill(
+            parts.rest,
+            parts.parser,
+            sequencers,
+            sink.put,
+            parts.clock.now_ms,
+            parts.settings.tick_s,
+            resume_hours,
+        )
+        urls = stream_urls(parts.ws_url, list(sequencers), parts.settings.max_url_length)
+        self._clients = [
+            StreamClient(url, parts.settings, parts.reconnect, self._on_connect) for url, _ in urls
+        ]
+
+    @classmethod
+    async def open(
+        cls,
+        parts: SessionParts,
+        sink_config: SinkConfig,
+        producer: Producer,
+        tails: Mapping[str, Tail],
+    ) -> Session:
+        """Return a session that goes on from the tails.
+
+        Raises:
+            RestError: if REST must be asked where a series began, and does not answer.
+        """
+        sequencers: dict[str, Sequencer] = {}
+        resume_hours: dict[str, int] = {}
+        for symbol, tail in tails.items():
+            start = await _start_of(parts.rest, symbol, tail)
+            if start is None and tail.last_close is not None:
+                resume_hours[symbol] = tail.last_close.open_time_ms + HOUR_MS
+            sequencers[symbol] = Sequencer(symbol, parts.policy, start)
+        parts.totals.start_session(sequencers.values())
+        sink = KafkaSink(sink_config, producer, parts.totals.sink)
+        log.info("session starts", resumed=[s for s, q in sequencers.items() if q.last_id])
+        return cls(parts, sink, sequencers, resume_hours)
+
+    def is_healthy(self) -> bool:
+        """Tell whether all streams are open and Kafka takes records."""
+        return not self._sink.failure.done() and all(c.counts.is_open for c in self._clients)
+
+    async def run(self) -> None:
+        """Work until the series ends; when cancelled, commit what was received and return.
+
+        Raises:
+            FencedError: if a newer instance took over.
+            SinkBrokenError: if a new session must start.
+        """
+        streams = [asyncio.create_task(self._read(client)) for client in self._clients]
+        helpers = [
+            asyncio.create_task(self._backfill.run()),
+            asyncio.create_task(self._parts.clock.keep(self._parts.settings.clock_sync_s)),
+        ]
+        try:
+            await self._watch(streams, helpers)
+            await self._finish_series()
+        finally:
+            for task in (*streams, *helpers):
+                task.cancel()
+            await asyncio.gather(*streams, *helpers, return_exceptions=True)
+            await self._sink.close()
+
+    async def _watch(
+        self, streams: Sequence[asyncio.Task[None]], helpers: Sequence[asyncio.Task[None]]
+    ) -> None:
+        """Return when all streams have ended; raise what breaks first."""
+        ended = asyncio.ensure_future(asyncio.gather(*streams))
+        try:
+            watched: list[asyncio.Future[Any]] = [ended, self._sink.failure, *helpers]
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        for future in done:
+            future.result()
+
+    async def _read(self, client: StreamClient) -> None:
+        now_ms, handle, put = self._parts.clock.now_ms, self._router.handle, self._sink.put
+        async for raw in client.messages():
+            items: Sequence[Item] = handle(raw, now_ms())
+            if items:
+                await put(items)
+
+    async def _on_connect(self) -> None:
+        self._parts.totals.connects += 1
+        await self._parts.clock.try_sync()
+
+    async def _finish_series(self) -> None:
+        """After the exchange's "end of capture": ask for what is missing, then mark the ends."""
+        give_up_s = time.monotonic() + END_WAIT_S
+        while not self._backfill.is_idle() and time.monotonic() < give_up_s:
+            await asyncio.sleep(self._parts.settings.tick_s)
+        now_ms = self._parts.clock.now_ms()
+        for sequencer in self._sequencers.values():
+            outputs = sequencer.end(now_ms)
+            if outputs:
+                await self._sink.put(outputs)
+        log.info("series ended")
+
+
+async def _start_of(rest: RestClient, symbol: str, tail: Tail) -> Start | None:
+    start = resumed(tail)
+    if start is None or tail.last_close is not None:
+        return start
+    if start.expected_first is None:
+        text = f"the topic has ids of {symbol} but no first one"
+        raise SinkBrokenError(text)
+    # The first hour is still open: does it hold trades before the series' first one?
+    begun = await start_at(rest, symbol, start.expected_first, start.next_hour_ms)
+    return replace(start, begins_at_id=begun.begins_at_id and start.expected_first)

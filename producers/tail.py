@@ -1,0 +1,198 @@
+"""The end of the topic `trades`, per symbol: from where a producer goes on after a restart.
+
+Reads with `read_committed`, after `init_transactions` has ended whatever an older instance left open.
+Guarantee: all records that were committed before the call are seen. Reads backwards in growing steps
+and only partitions that hold the asked symbols, so a restart reads a few thousand records; a symbol
+that was never published costs a pass over its partition.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from conf.contracts.trades import Close, ContractError, TradeRecord, decode
+from conf.settings import KafkaSettings
+from producers.errors import SinkBrokenError, StartupError
+from producers.kafka_errors import CLIENT_LOG, translated
+from producers.partitioner import partition_of
+
+FIRST_STEP = 2_000
+STEP_GROWTH = 4
+# A dead producer of another shard can hold its transaction open for so long.
+WAIT_S = 30.0
+
+
+@dataclass(slots=True)
+class Tail:
+    """What the topic says of one symbol; None where it has no such record.
+
+    Attributes:
+        first_id: lowest trade id that was seen; the series' first one if `last_close` is None.
+        first_time_ms: its trade time.
+        last_id: highest id of a TRADE or GAP.
+        last_time_ms: trade time of the last TRADE.
+        last_close: the newest CLOSE.
+        last_close_id: the last id of the newest CLOSE of an hour with trades.
+    """
+
+    first_id: int | None = None
+    first_time_ms: int | None = None
+    last_id: int | None = None
+    last_time_ms: int | None = None
+    last_close: Close | None = None
+    last_close_id: int | None = None
+
+    def is_complete(self) -> bool:
+        """Tell whether earlier records can add nothing."""
+        return self.last_id is not None and self.last_close_id is not None
+
+
+def fold_backwards(tail: Tail, step: Iterable[TradeRecord]) -> None:
+    """Add one symbol's records that lie before all those seen so far, in their order. Pure."""
+    earlier = Tail()
+    for record in step:
+        if record.kind == "CLOSE" and record.close is not None:
+            earlier.last_close = record.close
+            if record.close.trades:
+                earlier.last_close_id = record.close.last_trade_id
+        elif record.kind == "GAP" and record.gap is not None:
+            earlier.last_id = max(record.gap.last_id, earlier.last_id or 0)
+        elif record.trade_id is not None:
+            if earlier.first_id is None:
+                earlier.first_id, earlier.first_time_ms = record.trade_id, record.trade_time_ms
+            earlier.last_id, earlier.last_time_ms = record.trade_id, record.trade_time_ms
+    if earlier.first_id is not None:
+        tail.first_id, tail.first_time_ms = earlier.first_id, earlier.first_time_ms
+    for name in ("last_id", "last_time_ms", "last_close", "last_close_id"):
+        if getattr(tail, name) is None:
+            setattr(tail, name, getattr(earlier, name))
+
+
+class TailReader:
+    """Reads tails of one topic. Use as a context manager; blocks, so call it from a thread."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str, venue: str) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self._venue = venue.encode()
+        self._admin = AdminClient(kafka.client_config(), logger=CLIENT_LOG)
+        self._consumer = Consumer(
+            kafka.client_config()
+            | {
+                "group.id": f"{topic}.tail",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "fetch.wait.max.ms": 50,
+            },
+            logger=CLIENT_LOG,
+        )
+
+    def __enter__(self) -> TailReader:
+        """Return the reader."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close its connections."""
+        self._consumer.close()
+
+    def read(self, symbols: Sequence[str]) -> dict[str, Tail]:
+        """Return the tail of each symbol.
+
+        Raises:
+            StartupError: if the topic holds another venue's records, or ones that do not decode.
+            SinkBrokenError: if the brokers do not answer.
+        """
+        tails = {symbol: Tail() for symbol in symbols}
+        count = self._kafka.trades_partitions
+        wanted: dict[int, list[str]] = {}
+        for symbol in symbols:
+            wanted.setdefault(partition_of(symbol, count), []).append(symbol)
+        try:
+            starts = self._offsets(wanted, OffsetSpec.earliest())
+            ends = self._offsets(wanted, OffsetSpec.latest())
+            for partition, its_symbols in wanted.items():
+                mine = {symbol: tails[symbol] for symbol in its_symbols}
+                self._read_partition(partition, starts[partition], ends[partition], mine)
+        except KafkaException as error:
+            raise translated(error, "reading the topic's tail") from error
+        return tails
+
+    def _offsets(self, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
+        # Uncommitted: the end must lie behind other shards' open transactions, which may have
+        # committed records of ours in front of them.
+        asked = {TopicPartition(self._topic, partition): spec for partition in partitions}
+        futures = self._admin.list_offsets(
+            asked,
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=self._kafka_timeout_s,
+        )
+        return {tp.partition: future.result().offset for tp, future in futures.items()}
+
+    @property
+    def _kafka_timeout_s(self) -> float:
+        return WAIT_S / 2
+
+    def _read_partition(
+        self, partition: int, start: int, end: int, tails: Mapping[str, Tail]
+    ) -> None:
+        high, step = end, FIRST_STEP
+        while high > start and not all(tail.is_complete() for tail in tails.values()):
+            low = max(start, high - step)
+            by_symbol: dict[str, list[TradeRecord]] = {symbol: [] for symbol in tails}
+            for record in self._records(partition, low, high, by_symbol.keys()):
+                by_symbol[record.symbol].append(record)
+            for symbol, records in by_symbol.items():
+                fold_backwards(tails[symbol], records)
+            high, step = low, step * STEP_GROWTH
+
+    def _records(
+        self, partition: int, low: int, high: int, symbols: Iterable[str]
+    ) -> Iterator[TradeRecord]:
+        """Yield the committed records of the symbols in offsets [low, high)."""
+        keys = {symbol.encode() for symbol in symbols}
+        self._consumer.assign([TopicPartition(self._topic, partition, low)])
+        give_up_s = time.monotonic() + WAIT_S
+        while time.monotonic() < give_up_s:
+            for message in self._consumer.consume(5_000, timeout=0.2):
+                error = message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - no public name
+                    raise KafkaException(error)
+                # The end of what is committed can lie before `high`, while another shard's
+                # transaction is open; then the next end is waited for.
+                if message.offset() >= high:
+                    return
+                if error is not None:
+                    continue
+                give_up_s = time.monotonic() + WAIT_S
+                if message.key() in keys:
+                    yield self._decoded(message)
+        text = f"the tail of {self._topic}-{partition} could not be read to its end"
+        raise SinkBrokenError(text)
+
+    def _decoded(self, message: object) -> TradeRecord:
+        headers = dict(message.headers() or [])  # type: ignore[attr-defined] # untyped client
+        if headers.get("venue") != self._venue:
+            found = (headers.get("venue") or b"no venue").decode(errors="replace")
+            text = (
+                f"topic {self._topic} holds trades of {found}, not of {self._venue.decode()}: "
+                "use another NEXTHOUR_NAMESPACE"
+            )
+            raise StartupError(text)
+        try:
+            return decode(message.value(), self._kafka.trades_schema_id)  # type: ignore[attr-defined]
+        except ContractError as error:
+            text = f"topic {self._topic} holds a record that does not decode: {error}"
+            raise StartupError(text) from error

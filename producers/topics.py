@@ -1,0 +1,124 @@
+"""Makes the four topics of a namespace, or checks that existing ones fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from conf.names import Namespace
+from conf.settings import KafkaSettings, RunSettings
+from producers.errors import StartupError
+from producers.kafka_errors import CLIENT_LOG, kafka_error
+
+log = structlog.get_logger(__name__)
+
+DAY_MS = 86_400_000
+TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it should be.
+
+    `config` is set at creation; of an existing topic only the options in `checked` must be equal,
+    since retention is the operator's to change.
+    """
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+    checked: tuple[str, ...] = field(default=("cleanup.policy",))
+
+
+def topic_specs(kafka: KafkaSettings, namespace: Namespace) -> list[TopicSpec]:
+    """Return the four topics of a namespace."""
+    delete = {"cleanup.policy": "delete"}
+    trades = delete | {
+        "retention.ms": str(7 * DAY_MS),
+        "compression.type": "lz4",
+        "message.timestamp.type": "LogAppendTime",
+    }
+    candles = {"cleanup.policy": "compact,delete", "retention.ms": str(90 * DAY_MS)}
+    return [
+        TopicSpec(
+            namespace.trades_topic,
+            kafka.trades_partitions,
+            trades,
+            ("cleanup.policy", "message.timestamp.type"),
+        ),
+        TopicSpec(namespace.dead_topic, 1, delete | {"retention.ms": str(30 * DAY_MS)}),
+        TopicSpec(namespace.candles_topic, 1, candles),
+        TopicSpec(namespace.forecasts_topic, 1, delete | {"retention.ms": str(90 * DAY_MS)}),
+    ]
+
+
+def ensure_topics(kafka: KafkaSettings, run: RunSettings) -> None:
+    """Create what is missing and check what is there; does nothing on a second call.
+
+    Whose trades a topic holds is checked where its tail is read (`producers.tail`).
+
+    Raises:
+        StartupError: if no broker answers, a topic cannot be made, or one has other settings.
+    """
+    specs = topic_specs(kafka, Namespace(run.namespace))
+    admin = AdminClient(kafka.client_config(), logger=CLIENT_LOG)
+    try:
+        existing = admin.list_topics(timeout=TIMEOUT_S).topics
+        missing = [spec for spec in specs if spec.name not in existing]
+        _create(admin, missing, kafka.replication_factor)
+        _check(admin, [spec for spec in specs if spec.name in existing], existing)
+    except KafkaException as error:
+        message = (
+            f"no Kafka at {kafka.bootstrap_servers} ({kafka_error(error).str()}); "
+            "start a broker or set NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS"
+        )
+        raise StartupError(message) from error
+
+
+def _create(admin: AdminClient, specs: list[TopicSpec], replication: int) -> None:
+    if not specs:
+        return
+    topics = [
+        NewTopic(
+            spec.name,
+            num_partitions=spec.partitions,
+            replication_factor=replication,
+            config=spec.config | ({"min.insync.replicas": "2"} if replication >= 3 else {}),
+        )
+        for spec in specs
+    ]
+    for name, future in admin.create_topics(topics, request_timeout=TIMEOUT_S).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            cause = kafka_error(error)
+            # Another shard that starts at the same moment may be first.
+            if cause.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                message = f"topic {name} cannot be made: {cause.str()}"
+                raise StartupError(message) from error
+        log.info("topic made", topic=name)
+
+
+def _check(admin: AdminClient, specs: list[TopicSpec], existing: dict[str, object]) -> None:
+    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
+    configs = admin.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
+    by_name = {resource.name: future.result() for resource, future in configs.items()}
+    for spec in specs:
+        found = len(existing[spec.name].partitions)  # type: ignore[attr-defined] # untyped client
+        if found != spec.partitions:
+            message = (
+                f"topic {spec.name} has {found} partitions, not {spec.partitions}: symbols must not "
+                "move, so set NEXTHOUR_KAFKA_TRADES_PARTITIONS or use another NEXTHOUR_NAMESPACE"
+            )
+            raise StartupError(message)
+        for option in spec.checked:
+            value = by_name[spec.name][option].value
+            if sorted(value.split(",")) != sorted(spec.config.get(option, value).split(",")):
+                message = (
+                    f"topic {spec.name} has {option}={value}, not {spec.config[option]}: "
+                    "change it or use another NEXTHOUR_NAMESPACE"
+                )
+                raise StartupError(message)
