@@ -10,25 +10,19 @@ st.set_page_config(page_title="nexthour", layout="wide", initial_sidebar_state="
 screen.style()
 page = st.navigation(
     [
-        st.Page("pages/overview.py", title="Overview", icon=":material/grid_view:", default=True),
+        st.Page("views/overview.py", title="Overview", default=True),
+        st.Page("views/coin.py", title="Coin", url_path="coin"),
         st.Page(
-            "pages/coin.py", title="Coin", icon=":material/candlestick_chart:", url_path="coin"
-        ),
-        st.Page(
-            "pages/quality.py",
+            "views/quality.py",
             title="Forecast quality",
-            icon=":material/target:",
             url_path="quality",
         ),
-        st.Page(
-            "pages/system.py", title="System", icon=":material/monitor_heart:", url_path="system"
-        ),
+        st.Page("views/system.py", title="System", url_path="system"),
     ],
     position="top",
 )
-top, side = st.columns([4, 1.3], vertical_alignment="center")
-with side:
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(width="stretch", key="run-header"):
+        st.fragment(screen.header, run_every=screen.refresh_s())()
     state.choose_zone()
-with top:
-    st.fragment(screen.header, run_every=screen.refresh_s())()
 page.run()

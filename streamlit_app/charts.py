@@ -28,6 +28,7 @@ HOUR = timedelta(hours=1)
 HOUR_MS = 3_600_000
 HEIGHT = 440
 VOLUME_SHARE = 0.2
+ROWS = "rows"
 MARKED = ("partial", "disputed", "revised")
 
 Spec = dict[str, Any]
@@ -164,12 +165,19 @@ def candle_frame(
     return frame
 
 
+def time_axis() -> alt.Axis:
+    """Return a 24-hour axis: the date at midnight, else the time."""
+    midnight = "utchours(datum.value) == 0 && utcminutes(datum.value) == 0"
+    label = f"utcFormat(datum.value, {midnight} ? '%d %b' : '%H:%M')"
+    return alt.Axis(labelExpr=label, labelOverlap=True)
+
+
 def candle_spec() -> Spec:
     """Return the specification of the coin's chart; its frame comes from `candle_frame`."""
     base = alt.Chart()
     x_scale = alt.Scale(type="utc")
-    left = alt.X("left:T", scale=x_scale, title=None, axis=alt.Axis(labelOverlap=True))
-    price_axis = alt.Axis(orient="right", title=None, format="~g", tickCount=8)
+    left = alt.X("left:T", scale=x_scale, title=None, axis=time_axis())
+    price_axis = alt.Axis(orient="right", title=None, format=",~f", tickCount=8)
     price_scale = alt.Scale(zero=False, padding=36)
 
     def price(field: str) -> alt.Y:
@@ -283,11 +291,12 @@ def ratio_spec() -> Spec:
     """Return the specification of the running error ratio, with the line of 'same as last'."""
     base = alt.Chart()
     line = base.mark_line(color=FORECAST, interpolate="linear", point=True).encode(
-        x=alt.X("time:T", scale=alt.Scale(type="utc"), title=None),
+        x=alt.X("time:T", scale=alt.Scale(type="utc"), title=None, axis=time_axis()),
         y=alt.Y(
             "ratio:Q",
             scale=alt.Scale(zero=False, padding=12),
-            title="model's error ÷ error of the last close",
+            axis=alt.Axis(format=".4f", tickCount=5),
+            title="model's error ÷ last close's",
         ),
         tooltip=[alt.Tooltip("Hour:N"), alt.Tooltip("Ratio:N")],
     )
@@ -296,8 +305,21 @@ def ratio_spec() -> Spec:
 
 
 def finished(chart: alt.LayerChart) -> Spec:
-    """Return a specification without data: Streamlit adds the frame beside it."""
-    spec: Spec = chart.to_dict(validate=True)
-    for key in ("data", "datasets", "$schema"):
-        spec.pop(key, None)
-    return spec
+    """Return a specification that names its data without holding it (see `with_rows`)."""
+    spec: Spec = _without_data(chart.to_dict())
+    return {**spec, "data": {"name": ROWS}}
+
+
+def _without_data(part: Any) -> Any:
+    """Leave out the placeholders that Altair puts into every layer: they would hide the rows."""
+    if isinstance(part, list):
+        return [_without_data(item) for item in part]
+    if isinstance(part, dict):
+        unwanted = ("data", "datasets", "$schema")
+        return {key: _without_data(item) for key, item in part.items() if key not in unwanted}
+    return part
+
+
+def with_rows(spec: Spec, frame: pd.DataFrame) -> Spec:
+    """Return the specification with its rows, as Streamlit takes them."""
+    return {**spec, "datasets": {ROWS: frame}}

@@ -19,7 +19,11 @@ class Sighting:
 
 
 def exchange_now(
-    sightings: Sequence[Sighting], wall_now: datetime, speed: float, *, trusted_for_s: float = SLOW_S
+    sightings: Sequence[Sighting],
+    wall_now: datetime,
+    speed: float,
+    *,
+    trusted_for_s: float = SLOW_S,
 ) -> datetime | None:
     """Estimate the exchange's time now as the latest of the sightings, each moved on by the speed.
 

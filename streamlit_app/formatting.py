@@ -100,4 +100,7 @@ def both_times(time: datetime, zone: ZoneInfo) -> str:
     in_utc = f"{day_time(time, ZoneInfo('UTC'))} UTC"
     if time.astimezone(zone).utcoffset() == time.astimezone(UTC).utcoffset():
         return in_utc
-    return f"{day_time(time, zone)} {zone.key} · {in_utc}"
+    here = time.astimezone(zone)
+    if here.date() == time.astimezone(UTC).date():
+        in_utc = f"{clock_time(time, ZoneInfo('UTC'))} UTC"
+    return f"{here:%Y-%m-%d %H:%M} {zone.key} · {in_utc}"

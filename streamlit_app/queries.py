@@ -71,33 +71,33 @@ SELECT c.* FROM (SELECT symbol FROM symbol ORDER BY position LIMIT %(limit)s) AS
 CROSS JOIN LATERAL (SELECT {_CANDLE} FROM candle
     WHERE symbol = s.symbol AND interval = '1h' {{condition}}
     ORDER BY open_time DESC, revision DESC LIMIT 1) AS c
-"""
+"""  # noqa: S608 - made of constants
 
 _NEWEST_FORECASTS = f"""
 SELECT f.* FROM (SELECT symbol FROM symbol ORDER BY position LIMIT %(limit)s) AS s
 CROSS JOIN LATERAL (SELECT {_FORECAST} FROM forecast
     WHERE symbol = s.symbol AND kind = 'live'
     ORDER BY target_open_time DESC, written_at LIMIT 1) AS f
-"""
+"""  # noqa: S608 - made of constants
 
 _STRIP = f"""
 SELECT {_CANDLE} FROM candle_current
 WHERE interval = '1h' AND open_time > %(after)s AND open_time <= %(until)s AND status = 'final'
 ORDER BY open_time LIMIT %(limit)s
-"""
+"""  # noqa: S608 - made of constants
 
 _CANDLES = f"""
 SELECT {_CANDLE} FROM candle_current
 WHERE symbol = %(symbol)s AND interval = '1h' AND open_time >= %(since)s
 ORDER BY open_time LIMIT %(limit)s
-"""
+"""  # noqa: S608 - made of constants
 
 # A forecast counts as it was first made, whatever version was also asked later.
 _FORECASTS = f"""
 SELECT DISTINCT ON (target_open_time) {_FORECAST} FROM forecast
 WHERE symbol = %(symbol)s AND kind = 'live' AND target_open_time >= %(since)s
 ORDER BY target_open_time, written_at LIMIT %(limit)s
-"""
+"""  # noqa: S608 - made of constants
 
 _SCORES = """
 SELECT symbol, target_open_time, model_version, verdict, is_fallback, in_band_90,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,9 +89,9 @@ def opinion(result: Score | None) -> Opinion:
     return "better" if result.t > 0 else "worse"
 
 
-def by_symbol(rows: pd.DataFrame) -> dict[str, Score]:
-    """Return the score of each symbol."""
-    found = {str(symbol): score(part) for symbol, part in rows.groupby("symbol", sort=False)}
+def by_symbol(rows: pd.DataFrame, order: Sequence[str]) -> dict[str, Score]:
+    """Return the score of each symbol that has one, in the order given."""
+    found = {symbol: score(rows[rows["symbol"] == symbol]) for symbol in order}
     return {symbol: result for symbol, result in found.items() if result is not None}
 
 

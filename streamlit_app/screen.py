@@ -22,14 +22,20 @@ Loaded = TypeVar("Loaded")
 MAX_STORES = 4
 
 
-@st.cache_resource(max_entries=MAX_STORES, show_spinner=False, on_release=Store.close)
-def _store(url: str, namespace: str, statement_timeout_ms: int, connect_timeout_s: int) -> Store:
+def _open_store(
+    url: str, namespace: str, statement_timeout_ms: int, connect_timeout_s: int
+) -> Store:
     settings = PostgresSettings(
         url=SecretStr(url),
         statement_timeout_ms=statement_timeout_ms,
         connect_timeout_s=connect_timeout_s,
     )
     return Store(settings, Namespace(namespace))
+
+
+_store: Callable[[str, str, int, int], Store] = st.cache_resource(
+    max_entries=MAX_STORES, show_spinner=False, on_release=Store.close
+)(_open_store)
 
 
 def store() -> Store:

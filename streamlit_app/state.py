@@ -44,13 +44,14 @@ def choose_zone() -> None:
         key="tz",
         bind="query-params",
         label_visibility="collapsed",
+        width=210,
         help="UTC is shown beside it.",
     )
 
 
 def choose_symbol(symbols: Sequence[str]) -> str:
     """Draw the selector of the coin and return the choice."""
-    chosen: str = st.selectbox("Coin", symbols, key="symbol", bind="query-params")
+    chosen: str = st.selectbox("Coin", symbols, key="symbol", bind="query-params", width=160)
     return chosen
 
 
@@ -62,6 +63,7 @@ def choose_range() -> timedelta:
         index=list(RANGES).index(DEFAULT_RANGE),
         key="range",
         bind="query-params",
+        width=140,
     )
     return RANGES[chosen]
 

@@ -12,8 +12,9 @@ FORECAST = "#8c6bd1"
 HOLE = "#888888"
 
 STYLE = f"""<style>
+.stMainBlockContainer {{ padding-top: 4.2rem; padding-bottom: 2rem; }}
 .nh {{ font-variant-numeric: tabular-nums; line-height: 1.35; }}
-.nh small, .nh .dim {{ font-size: .8rem; opacity: .8; }}
+.nh small, .nh .dim, .nh.dim {{ font-size: .8rem; opacity: .8; }}
 .nh-head {{ display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; align-items: center; font-size: .9rem; }}
 .nh-source {{ border: 1.5px solid currentColor; border-radius: .4rem; padding: .05rem .5rem; font-weight: 600; }}
 .nh-dot {{ display: inline-block; width: .62rem; height: .62rem; border-radius: 50%; margin-right: .35rem; background: {HOLE}; }}
@@ -56,6 +57,7 @@ STYLE = f"""<style>
 .nh-note {{ font-size: .85rem; border-left: 3px solid {FORECAST}; padding-left: .6rem; }}
 .nh-verdict {{ font-size: 1.05rem; font-weight: 600; }}
 @media (max-width: 720px) {{
+  .st-key-run-header {{ flex-basis: 100%; }}
   .nh-row {{ grid-template-columns: 1fr 1fr; }}
   .nh-row > .full {{ grid-column: 1 / -1; }}
 }}

@@ -42,15 +42,13 @@ def _draw(loaded: Loaded) -> None:
     zone = state.zone()
     st.html(coin_markup.head(info, candles, forecasts, zone))
     frame = charts.candle_frame(candles, forecasts, info.tick_size, zone)
-    st.vega_lite_chart(frame, charts.candle_spec(), key=f"candles-{info.symbol}")
+    st.vega_lite_chart(charts.with_rows(charts.candle_spec(), frame), key=f"candles-{info.symbol}")
     st.html(coin_markup.legend())
     st.html(coin_markup.marked_hours(candles, zone))
 
 
-choice, length = st.columns(2)
-with choice:
+with st.container(horizontal=True):
     symbol = state.choose_symbol(_symbols())
-with length:
     chosen_range = state.choose_range()
 st.fragment(
     lambda: screen.show(lambda c: _load(c, symbol, chosen_range), _draw),

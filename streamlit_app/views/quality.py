@@ -9,19 +9,22 @@ import streamlit as st
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
 from streamlit_app import charts, markup, quality_markup, queries, scoring, screen, state
-from streamlit_app.records import ModelRow
+from streamlit_app.records import ModelRow, SymbolInfo
 
 WINDOW = timedelta(days=28)
 
 
-def _load(connection: Connection) -> tuple[pd.DataFrame, list[ModelRow]]:
+Loaded = tuple[pd.DataFrame, list[ModelRow], list[SymbolInfo]]
+
+
+def _load(connection: Connection) -> Loaded:
     newest = queries.newest_final(connection)
     found = pd.DataFrame() if newest is None else queries.scores(connection, newest - WINDOW)
-    return found, queries.models(connection)
+    return found, queries.models(connection), queries.symbols(connection)
 
 
-def _draw(loaded: tuple[pd.DataFrame, list[ModelRow]]) -> None:
-    scores, models = loaded
+def _draw(loaded: Loaded) -> None:
+    scores, models, symbols = loaded
     st.html(quality_markup.serving_model(models))
     if scores.empty:
         st.html(quality_markup.opinion(None))
@@ -29,12 +32,15 @@ def _draw(loaded: tuple[pd.DataFrame, list[ModelRow]]) -> None:
     usable = scoring.usable(scores)
     pooled = scoring.pooled(usable)
     st.html(quality_markup.opinion(scoring.score(pooled)))
-    st.html(quality_markup.score_table(scoring.by_symbol(usable), len(scores) - len(usable)))
+    st.html(
+        quality_markup.score_table(
+            scoring.by_symbol(usable, [info.symbol for info in symbols]), len(scores) - len(usable)
+        )
+    )
     ratios = scoring.running_ratio(pooled)
     if len(ratios) > 1:
-        st.vega_lite_chart(
-            charts.ratio_frame(ratios, state.zone()), charts.ratio_spec(), key="ratio"
-        )
+        frame = charts.ratio_frame(ratios, state.zone())
+        st.vega_lite_chart(charts.with_rows(charts.ratio_spec(), frame), key="ratio")
     st.html(quality_markup.model_table(models, state.zone()))
 
 

@@ -21,7 +21,7 @@ def _draw(loaded: tuple[RunState, list[CoinNow]]) -> None:
         with st.container(border=True, key=f"coin-{coin.info.symbol}"):
             name, row = st.columns([1, 8], vertical_alignment="center")
             name.page_link(
-                "pages/coin.py",
+                "views/coin.py",
                 label=f"**{coin.info.base_asset}**",
                 query_params=state.address(symbol=coin.info.symbol),
             )

@@ -1,1 +1,0 @@
-"""The pages, thin: they ask `queries`, draw with `charts` and `markup`, and hold no logic."""
