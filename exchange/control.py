@@ -1,0 +1,121 @@
+"""The control port: clock, oracle, status and faults. For tests and operators, not for clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from conf.names import HOUR_MS
+from exchange.bars import HourState, oracle_candle
+from exchange.book import Book
+from exchange.broadcast import Broadcast
+from exchange.clock import Clock
+from exchange.faults import FaultError
+from exchange.series import Series
+
+
+class ControlApi:
+    """Handlers of the control port. Times are UTC epoch ms; decimals are strings."""
+
+    def __init__(self, book: Book, clock: Clock, broadcast: Broadcast) -> None:
+        self._book = book
+        self._clock = clock
+        self._broadcast = broadcast
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the endpoints to an application."""
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/clock", self._show_clock)
+        app.router.add_post("/clock/start", self._start_clock)
+        app.router.add_get("/oracle/candles", self._candles)
+        app.router.add_get("/oracle/closes", self._closes)
+        app.router.add_get("/status", self._status)
+        app.router.add_post("/faults", self._add_fault)
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return _json({"status": "ready"})
+
+    async def _show_clock(self, _request: web.Request) -> web.Response:
+        return _json(self._clock_state())
+
+    async def _start_clock(self, _request: web.Request) -> web.Response:
+        self._clock.start()
+        return _json(self._clock_state())
+
+    def _clock_state(self) -> dict[str, Any]:
+        return {
+            "now_ms": self._clock.now_ms(),
+            "speed": self._clock.speed,
+            "running": self._clock.is_running,
+        }
+
+    async def _candles(self, request: web.Request) -> web.Response:
+        """Closed hours with an open time in [start_ms, end_ms]; of all symbols if none is named."""
+        try:
+            start_ms = int(request.query.get("start_ms", "0"))
+            end_ms = int(request.query.get("end_ms", str(2**62)))
+        except ValueError:
+            return _error("start_ms and end_ms must be integers (UTC epoch ms)")
+        symbol = request.query.get("symbol")
+        if symbol is not None and symbol not in self._book.series:
+            return _error(f"symbol must be one of {', '.join(self._book.series)}")
+        names = [symbol] if symbol else list(self._book.series)
+        now = self._clock.now_ms()
+        rows: list[dict[str, Any]] = []
+        for name in names:
+            rows += closed_candles(self._book.series[name], start_ms, end_ms, now)
+        return _json(rows)
+
+    async def _closes(self, request: web.Request) -> web.Response:
+        try:
+            since_ms = float(request.query.get("since_ms", "0"))
+        except ValueError:
+            return _error("since_ms must be a number (wall time, epoch ms)")
+        closes = self._broadcast.closes
+        return _json([asdict(close) for close in closes if close.sent_wall_ms >= since_ms])
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return _json(
+            {
+                "mode": self._book.mode,
+                "live_start_ms": self._book.live_start_ms,
+                "finished": self._broadcast.is_finished,
+                "trades_sent": self._broadcast.trades_sent,
+                "messages_sent": self._broadcast.hub.messages_sent,
+                "klines_closed": self._broadcast.klines_closed,
+                "clients": len(self._broadcast.hub.clients),
+                "faults_injected": dict(self._broadcast.faults.injected),
+                "symbols": list(self._book.series),
+            }
+        )
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        try:
+            body = orjson.loads(await request.read())
+            waiting = self._broadcast.faults.add(body, set(self._book.series))
+        except (orjson.JSONDecodeError, FaultError) as error:
+            return _error(str(error))
+        return _json({"waiting": waiting})
+
+
+def closed_candles(
+    series: Series, start_ms: int, end_ms: int, now_ms: int
+) -> Iterable[dict[str, Any]]:
+    """Yield the closed hours of a series as candles, oldest first; absent hours are left out."""
+    begin = max(start_ms, series.first_open_ms)
+    begin += -begin % HOUR_MS
+    for open_ms in range(begin, min(end_ms, series.last_open_ms(now_ms)) + 1, HOUR_MS):
+        if open_ms + HOUR_MS <= now_ms and series.state(open_ms) is not HourState.ABSENT:
+            yield oracle_candle(series.listing, series.closed_bar(open_ms))
+
+
+def _json(body: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+def _error(message: str) -> web.Response:
+    return _json({"error": message}, 400)

@@ -1,0 +1,117 @@
+"""Who listens to what: subscriptions, and one serialisation of each message for all of them.
+
+A client's messages are gathered during a turn of the player and written in one go. What its socket
+has not taken yet waits in the transport's buffer; a client whose buffer passes the limit is cut, as
+the exchange does, and never holds up the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import structlog
+
+from exchange import wire
+
+_log = structlog.get_logger(__name__)
+
+
+class Client:
+    """One websocket: its streams, whether they come wrapped, and what waits to be written."""
+
+    def __init__(self, transport: asyncio.Transport, *, is_combined: bool, limit: int) -> None:
+        self.is_combined = is_combined
+        self.streams: dict[str, None] = {}
+        self.is_cut = False
+        self._transport = transport
+        self._limit = limit
+        self._pending: list[bytes] = []
+
+    def queue(self, frame: bytes) -> None:
+        """Take a frame for the next `flush`."""
+        self._pending.append(frame)
+
+    def flush(self) -> int:
+        """Write what waits; return the number of frames, 0 if the client is gone or was cut."""
+        pending, self._pending = self._pending, []
+        if not pending or self.is_cut or self._transport.is_closing():
+            return 0
+        self._transport.write(b"".join(pending))
+        if self._transport.get_write_buffer_size() > self._limit:
+            self.is_cut = True
+            self._transport.abort()
+            _log.warning("slow client cut", unsent_bytes=self._limit)
+            return 0
+        return len(pending)
+
+    def send(self, payload: bytes, opcode: int = wire.TEXT) -> None:
+        """Write one frame now, after what waits."""
+        self.queue(wire.frame(payload, opcode))
+        self.flush()
+
+
+class Hub:
+    """All clients and their subscriptions."""
+
+    def __init__(self) -> None:
+        self.clients: set[Client] = set()
+        self.messages_sent = 0
+        self._by_stream: defaultdict[str, set[Client]] = defaultdict(set)
+        self._touched: set[Client] = set()
+
+    def add(self, client: Client) -> None:
+        """Count a client in."""
+        self.clients.add(client)
+
+    def remove(self, client: Client) -> None:
+        """Forget a client and its subscriptions."""
+        self.unsubscribe(client, list(client.streams))
+        self.clients.discard(client)
+        self._touched.discard(client)
+
+    def subscribe(self, client: Client, streams: list[str]) -> None:
+        """Add streams to a client."""
+        for stream in streams:
+            client.streams[stream] = None
+            self._by_stream[stream].add(client)
+
+    def unsubscribe(self, client: Client, streams: list[str]) -> None:
+        """Take streams from a client; unknown ones are ignored."""
+        for stream in streams:
+            client.streams.pop(stream, None)
+            listeners = self._by_stream.get(stream)
+            if listeners is not None:
+                listeners.discard(client)
+                if not listeners:
+                    del self._by_stream[stream]
+
+    def has_listeners(self, stream: str) -> bool:
+        """Tell whether anybody listens to a stream."""
+        return stream in self._by_stream
+
+    def publish(self, stream: str, payload: bytes, wrapped: bytes | None = None) -> bool:
+        """Queue a payload for the stream's listeners; tell whether there are any.
+
+        ``wrapped`` is the combined form, if its exact bytes matter.
+        """
+        listeners = self._by_stream.get(stream)
+        if not listeners:
+            return False
+        forms: dict[bool, bytes] = {}
+        for client in listeners:
+            form = forms.get(client.is_combined)
+            if form is None:
+                body = payload
+                if client.is_combined:
+                    body = wrapped if wrapped is not None else wire.combined(stream, payload)
+                form = forms[client.is_combined] = wire.frame(body)
+            client.queue(form)
+            self._touched.add(client)
+        return True
+
+    def flush(self) -> None:
+        """Write all that is queued."""
+        for client in self._touched:
+            self.messages_sent += client.flush()
+        self._touched.clear()

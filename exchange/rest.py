@@ -1,0 +1,286 @@
+"""The REST API: `/api/v3/…` market data on the exchange's book (binance.md 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+
+from exchange.bars import HourState, rest_kline
+from exchange.book import Book
+from exchange.clock import Clock
+from exchange.errors import ApiError, invalid_symbol, missing_parameter
+from exchange.intervals import INTERVALS, klines
+from exchange.listings import Listing, decimal_text
+from exchange.queries import historical_trades, orders, recent_trades
+from exchange.series import Series
+from exchange.weights import WeightMeter
+
+_log = structlog.get_logger(__name__)
+_LIMIT, _MOST = 500, 1000
+
+Handler = Callable[[web.Request], Awaitable[Any]]
+
+
+class RestApi:
+    """Handlers of the market-data endpoints.
+
+    Args:
+        book: what is served.
+        clock: nothing after its time is shown.
+        weight_limit: request weight per wall minute and client address.
+    """
+
+    def __init__(self, book: Book, clock: Clock, weight_limit: int) -> None:
+        self._book = book
+        self._clock = clock
+        self._weight_limit = weight_limit
+        self._meter = WeightMeter(weight_limit)
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the endpoints to an application."""
+        endpoints: list[tuple[str, int, Handler]] = [
+            ("ping", 1, self._ping),
+            ("time", 1, self._time),
+            ("exchangeInfo", 20, self._exchange_info),
+            ("klines", 2, self._klines),
+            ("uiKlines", 2, self._klines),
+            ("trades", 25, self._trades),
+            ("historicalTrades", 25, self._historical_trades),
+            ("aggTrades", 4, self._aggregates),
+        ]
+        for name, weight, handler in endpoints:
+            app.router.add_get(f"/api/v3/{name}", self._endpoint(weight, handler))
+        app.router.add_route("*", "/api/{rest:.*}", _no_such_path)
+
+    def _endpoint(
+        self, weight: int, handler: Handler
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            address = request.remote or ""
+            now_s = time.time()
+            used = self._meter.charge(address, weight, now_s)
+            headers = {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
+            refusal = self._meter.refusal(address, now_s)
+            if refusal is not None:
+                status, wait_s = refusal
+                return _refused(status, wait_s, self._weight_limit, now_s, headers)
+            try:
+                return _json(await handler(request), headers)
+            except ApiError as error:
+                return _json({"code": error.code, "msg": error.message}, headers, error.status)
+            except Exception:
+                _log.exception("request failed", path=request.path_qs)
+                body = {
+                    "code": -1000,
+                    "msg": "An unknown error occurred while processing the request.",
+                }
+                return _json(body, headers, 500)
+
+        return answer
+
+    async def _ping(self, _request: web.Request) -> Any:
+        return {}
+
+    async def _time(self, _request: web.Request) -> Any:
+        return {"serverTime": self._clock.now_ms()}
+
+    async def _exchange_info(self, request: web.Request) -> Any:
+        series = self._asked_series(request)
+        now = self._clock.now_ms()
+        return {
+            "timezone": "UTC",
+            "serverTime": now,
+            "rateLimits": [
+                {
+                    "rateLimitType": "REQUEST_WEIGHT",
+                    "interval": "MINUTE",
+                    "intervalNum": 1,
+                    "limit": self._weight_limit,
+                },
+                {
+                    "rateLimitType": "RAW_REQUESTS",
+                    "interval": "MINUTE",
+                    "intervalNum": 5,
+                    "limit": 300_000,
+                },
+            ],
+            "exchangeFilters": [],
+            "symbols": [symbol_info(one.listing, _status(one, now)) for one in series],
+        }
+
+    def _asked_series(self, request: web.Request) -> list[Series]:
+        if "symbol" in request.query:
+            if "symbols" in request.query:
+                raise ApiError(-1128, "Combination of optional parameters invalid.")
+            return [self._series(request)]
+        if "symbols" not in request.query:
+            return list(self._book.series.values())
+        try:
+            names = orjson.loads(request.query["symbols"])
+        except orjson.JSONDecodeError:
+            names = None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ApiError(-1100, "Illegal characters found in parameter 'symbols'.")
+        if not all(name in self._book.series for name in names):
+            raise invalid_symbol()
+        return [self._book.series[name] for name in names]
+
+    async def _klines(self, request: web.Request) -> Any:
+        series = self._series(request)
+        name = request.query.get("interval")
+        if not name:
+            raise missing_parameter(name="interval")
+        interval = INTERVALS.get(name)
+        if interval is None:
+            raise ApiError(-1120, "Invalid interval.")
+        bars = await asyncio.to_thread(
+            klines,
+            series,
+            interval,
+            self._clock.now_ms(),
+            start_ms=_integer(request, "startTime"),
+            end_ms=_integer(request, "endTime"),
+            limit=_limit(request),
+        )
+        return [rest_kline(series.listing, bar) for bar in bars]
+
+    async def _trades(self, request: web.Request) -> Any:
+        return recent_trades(self._series(request), self._clock.now_ms(), _limit(request))
+
+    async def _historical_trades(self, request: web.Request) -> Any:
+        series, limit = self._series(request), _limit(request)
+        from_id = _integer(request, "fromId")
+        now = self._clock.now_ms()
+        if from_id is None:
+            return recent_trades(series, now, limit)
+        return historical_trades(series, now, from_id, limit)
+
+    async def _aggregates(self, request: web.Request) -> Any:
+        series, limit = self._series(request), _limit(request)
+        from_id = _integer(request, "fromId")
+        start_ms, end_ms = _integer(request, "startTime"), _integer(request, "endTime")
+        if from_id is not None and (start_ms is not None or end_ms is not None):
+            raise ApiError(-1128, "Combination of optional parameters invalid.")
+        return orders(
+            series,
+            self._clock.now_ms(),
+            from_id=from_id,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            limit=limit,
+        )
+
+    def _series(self, request: web.Request) -> Series:
+        symbol = request.query.get("symbol")
+        if not symbol:
+            raise missing_parameter(name="symbol")
+        series = self._book.series.get(symbol)
+        if series is None:
+            raise invalid_symbol()
+        return series
+
+
+def symbol_info(listing: Listing, status: str) -> dict[str, Any]:
+    """Return one entry of ``exchangeInfo.symbols``."""
+    largest_price = decimal_text(10**15, 8)
+    largest_quantity = decimal_text(9 * 10**17, 8)
+    tick, step = listing.price_text(1), listing.quantity_text(1)
+    return {
+        "symbol": listing.symbol,
+        "status": status,
+        "baseAsset": listing.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": listing.quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"],
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "otoAllowed": True,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": True,
+        "cancelReplaceAllowed": True,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": tick,
+                "maxPrice": largest_price,
+                "tickSize": tick,
+            },
+            {
+                "filterType": "LOT_SIZE",
+                "minQty": step,
+                "maxQty": largest_quantity,
+                "stepSize": step,
+            },
+        ],
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+        "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+    }
+
+
+def _status(series: Series, now_ms: int) -> str:
+    is_halted = series.state(series.last_open_ms(now_ms)) is HourState.ABSENT
+    return "BREAK" if is_halted else "TRADING"
+
+
+def _integer(request: web.Request, name: str) -> int | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        message = (
+            f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
+        )
+        raise ApiError(-1100, message) from None
+
+
+def _limit(request: web.Request) -> int:
+    limit = _integer(request, "limit")
+    if limit is None:
+        return _LIMIT
+    if limit < 1:
+        raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
+    return min(limit, _MOST)
+
+
+def _json(body: Any, headers: dict[str, str], status: int = 200) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(body), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def _refused(
+    status: int, wait_s: int, limit: int, now_s: float, headers: dict[str, str]
+) -> web.Response:
+    message = (
+        f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+        "Please use WebSocket Streams for live updates to avoid polling the API."
+    )
+    if status == 418:
+        until_ms = int((now_s + wait_s) * 1000)
+        message = f"Way too much request weight used; IP banned until {until_ms}."
+    headers = {**headers, "Retry-After": str(wait_s)}
+    return _json({"code": -1003, "msg": message}, headers, status)
+
+
+async def _no_such_path(_request: web.Request) -> web.StreamResponse:
+    return web.Response(
+        status=404,
+        text="<html><body><h2>404 Not found</h2></body></html>",
+        content_type="text/html",
+    )

@@ -1,0 +1,82 @@
+"""Stream payloads as Binance writes them (binance.md 4), and WebSocket frames. Pure."""
+
+from __future__ import annotations
+
+import struct
+
+from exchange.bars import Bar
+from exchange.listings import Listing
+
+TEXT, PING, PONG = 0x81, 0x89, 0x8A
+_SHORT, _MEDIUM = 126, 1 << 16
+
+
+def trade_event(
+    symbol: str,
+    event_ms: int,
+    trade_id: int,
+    price: str,
+    quantity: str,
+    trade_ms: int,
+    buyer_is_maker: bool,
+) -> bytes:
+    """Return an `@trade` payload. Price and quantity are text, so that a fault may spoil them."""
+    maker = "true" if buyer_is_maker else "false"
+    return (
+        f'{{"e":"trade","E":{event_ms},"s":"{symbol}","t":{trade_id},"p":"{price}",'
+        f'"q":"{quantity}","T":{trade_ms},"m":{maker},"M":true}}'
+    ).encode()
+
+
+def aggregate_event(
+    listing: Listing,
+    event_ms: int,
+    order_id: int,
+    price: int,
+    quantity: int,
+    ids: tuple[int, int],
+    trade_ms: int,
+    buyer_is_maker: bool,
+) -> bytes:
+    """Return an `@aggTrade` payload; ``ids`` are the first and last trade id."""
+    maker = "true" if buyer_is_maker else "false"
+    return (
+        f'{{"e":"aggTrade","E":{event_ms},"s":"{listing.symbol}","a":{order_id},'
+        f'"p":"{listing.price_text(price)}","q":"{listing.quantity_text(quantity)}",'
+        f'"f":{ids[0]},"l":{ids[1]},"T":{trade_ms},"m":{maker},"M":true}}'
+    ).encode()
+
+
+def kline_event(
+    listing: Listing, bar: Bar, interval: str, event_ms: int, *, is_closed: bool
+) -> bytes:
+    """Return an `@kline_<interval>` payload."""
+    price, quantity, quote = listing.price_text, listing.quantity_text, listing.quote_text
+    return (
+        f'{{"e":"kline","E":{event_ms},"s":"{listing.symbol}","k":{{"t":{bar.open_ms},'
+        f'"T":{bar.close_ms},"s":"{listing.symbol}","i":"{interval}","f":{bar.first_id},'
+        f'"L":{bar.last_id},"o":"{price(bar.open)}","c":"{price(bar.close)}",'
+        f'"h":"{price(bar.high)}","l":"{price(bar.low)}","v":"{quantity(bar.volume)}",'
+        f'"n":{bar.trades},"x":{"true" if is_closed else "false"},"q":"{quote(bar.quote)}",'
+        f'"V":"{quantity(bar.buy_volume)}","Q":"{quote(bar.buy_quote)}","B":"0"}}}}'
+    ).encode()
+
+
+def shutdown_event(event_ms: int) -> bytes:
+    """Return the payload that announces the end of the server."""
+    return f'{{"e":"serverShutdown","E":{event_ms}}}'.encode()
+
+
+def combined(stream: str, payload: bytes) -> bytes:
+    """Return a payload in the wrapper of combined streams."""
+    return b'{"stream":"' + stream.encode() + b'","data":' + payload + b"}"
+
+
+def frame(payload: bytes, opcode: int = TEXT) -> bytes:
+    """Return one final, unmasked WebSocket frame, as a server sends it."""
+    size = len(payload)
+    if size < _SHORT:
+        return bytes((opcode, size)) + payload
+    if size < _MEDIUM:
+        return struct.pack("!BBH", opcode, 126, size) + payload
+    return struct.pack("!BBQ", opcode, 127, size) + payload
