@@ -88,6 +88,8 @@ class ForecastBatch:
 
     def write_due(self) -> bool:
         """Write every hour that is due now; tell whether one waits for its last symbols."""
+        if not len(self._history):  # early, so that the first hour does not pay for it
+            self._ledger.refresh(self._history)
         model = self._models.current
         if model is None:
             return False

@@ -29,10 +29,14 @@ class SymbolInput:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The model's answer: quantile levels to prices by symbol, or why there is none at all."""
+    """The model's answer: quantile levels to prices by symbol, or why there is none at all.
+
+    `is_fallback` is True if an expired model lent only its baseline's bands.
+    """
 
     by_symbol: Mapping[str, Mapping[float, float]]
     failure: str | None = None
+    is_fallback: bool = False
 
 
 def build_rows(
@@ -78,7 +82,7 @@ def build_rows(
                 q50=q50,
                 q75=q75,
                 q95=q95,
-                is_fallback=False,
+                is_fallback=scores.is_fallback and refusal is None,
                 refusal_reason=refusal,
                 input_verdict=hour.verdicts.get(symbol),
                 mask=mask,

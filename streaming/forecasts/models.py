@@ -9,18 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+import pandas as pd
 import structlog
 
 from conf.connections.s3 import open_s3
 from conf.names import Namespace, epoch_ms
 from conf.settings import S3Settings
+from model.features import FeatureSpec, build_rows
+from model.inference import Scored, Scorer, features_parquet
 from model.registry import CHAMPION, ChampionRef, Registry
-
-if TYPE_CHECKING:
-    from model.features import FeatureSpec
-    from model.inference import Scored
+from streaming.forecasts.history_cache import PANEL_COLUMNS
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +36,15 @@ class LoadedScorer(Protocol):
     def spec(self) -> FeatureSpec:
         """Features that the model expects."""
 
+    @property
+    def expires_ms(self) -> int:
+        """Exchange time after which its network must not be used."""
+
     def score(self, features_dir: Path) -> list[Scored]:
         """Score the Parquet files of one hour."""
+
+    def baseline(self, last_close: float, sigma: float) -> dict[float, float]:
+        """Return naive + EWMA bands: level → price."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,22 @@ class ChampionSource:
         Raises:
             Exception: whatever the store, the verification or the load had to say.
         """
-        from model.inference import Scorer
-
         alias = self._s3.head_object(Bucket=self._bucket, Key=self._prefix + CHAMPION)
         since: datetime = alias["LastModified"]
         local = folder / reference.version
         self._registry.fetch(reference.version, local, sha256=reference.sha256)
         scorer = Scorer.load(local)
+        _warm_up(scorer, folder / ".warm-up")
         return LoadedModel(reference.version, scorer, epoch_ms(since.astimezone(UTC)))
+
+
+def _warm_up(scorer: LoadedScorer, folder: Path) -> None:
+    """Take the way of an hour once, so that the first one does not pay for it (2 s were seen)."""
+    nothing = pd.DataFrame(columns=PANEL_COLUMNS).astype({"open_time_ms": "int64"})
+    rows = build_rows(nothing, scorer.spec.symbols, [0], spec=scorer.spec)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "features.parquet").write_bytes(features_parquet(rows))
+    scorer.score(folder)
 
 
 class ModelWatcher:

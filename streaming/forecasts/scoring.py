@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ import structlog
 
 from conf.contracts.forecasts import Forecast
 from model.features import build_rows as build_features
-from model.inference import write_features
+from model.inference import features_parquet
 from streaming.forecasts.bounded import call_bounded
 from streaming.forecasts.history_cache import HistoryCache
 from streaming.forecasts.ledger import Listing
@@ -33,7 +33,6 @@ class Prepared:
 
     inputs: Mapping[str, SymbolInput]
     mask: str
-    frame: pd.DataFrame | None
 
 
 class HourScorer:
@@ -86,11 +85,14 @@ class HourScorer:
         prepared, scores = self._inputs(hour, listings), Scores({})
         if hour.valid:
             try:
-                prepared = self._features(hour, model, listings)
-            except ValueError as error:
+                frame = self._features(hour, model)
+            except ValueError as error:  # the panel does not fit; the next hour's may
                 scores = Scores({}, f"no features: {error}")
             else:
-                scores = self._ask(hour, model, prepared)
+                prepared = self._prepared(frame, prepared.inputs)
+                scores = self._ask(hour, model, frame)
+                if now_ms() >= model.scorer.expires_ms:
+                    scores = _fallback(model, frame, scores)
         return build_rows(
             hour,
             self._symbols,
@@ -111,40 +113,53 @@ class HourScorer:
             )
             for symbol in self._symbols
         }
-        return Prepared(inputs, hour.mask, None)
+        return Prepared(inputs, hour.mask)
 
-    def _features(
-        self, hour: Hour, model: LoadedModel, listings: Mapping[str, Listing]
-    ) -> Prepared:
+    def _features(self, hour: Hour, model: LoadedModel) -> pd.DataFrame:
         """Build the features from the hours that the decision knew, and no later arrival."""
         spec = model.scorer.spec
         panel = self._history.panel(hour.as_of_open_time_ms)
-        unknown = (panel["open_time_ms"] == hour.as_of_open_time_ms) & ~panel["symbol"].isin(
-            [*hour.valid, *hour.verdicts]
-        )
-        frame = build_features(panel[~unknown], spec.symbols, [hour.as_of_open_time_ms], spec=spec)
-        by_symbol = {row["symbol"]: row for row in frame.to_dict("records")}
-        inputs = {}
-        for symbol, plain in self._inputs(hour, listings).inputs.items():
-            row = by_symbol.get(symbol)
-            unusable = NOT_IN_VOCABULARY if row is None else row["reason"]
-            feature_hash = "" if row is None else str(row["feature_hash"])
-            inputs[symbol] = SymbolInput(plain.last_close, plain.tick, feature_hash, unusable)
-        seen = dict(zip(spec.symbols, str(frame["mask"].iloc[0]), strict=True))
-        mask = "".join(seen.get(symbol, "0") for symbol in self._symbols)
-        return Prepared(inputs, mask, frame)
+        is_input = panel["open_time_ms"] == hour.as_of_open_time_ms
+        known = ~is_input | panel["symbol"].isin(hour.verdicts)
+        return build_features(panel[known], spec.symbols, [hour.as_of_open_time_ms], spec=spec)
 
-    def _ask(self, hour: Hour, model: LoadedModel, prepared: Prepared) -> Scores:
+    def _prepared(self, frame: pd.DataFrame, plain: Mapping[str, SymbolInput]) -> Prepared:
+        by_symbol = {row["symbol"]: row for row in frame.to_dict("records")}
+        inputs = {
+            symbol: replace(known, unusable=NOT_IN_VOCABULARY)
+            if symbol not in by_symbol
+            else replace(
+                known,
+                feature_hash=by_symbol[symbol]["feature_hash"],
+                unusable=by_symbol[symbol]["reason"],
+            )
+            for symbol, known in plain.items()
+        }
+        seen = dict(zip(frame["symbol"], frame["mask"].iloc[0], strict=True))
+        return Prepared(inputs, "".join(seen.get(symbol, "0") for symbol in self._symbols))
+
+    def _ask(self, hour: Hour, model: LoadedModel, frame: pd.DataFrame) -> Scores:
         folder = self._staging / f"{hour.target_open_time_ms}-{uuid.uuid4().hex[:8]}"
         folder.mkdir(parents=True)
+        content = features_parquet(frame)
         try:
-            path = write_features(prepared.frame, folder)
-            self._store.write_features(hour.target_open_time_ms, path.read_bytes())
+            self._store.write_features(hour.target_open_time_ms, content)
+            (folder / "features.parquet").write_bytes(content)
             try:
                 answers = call_bounded(lambda: model.scorer.score(folder), self._timeout_s)
-            except Exception as error:
+            except Exception as error:  # whatever a model may do; it must not stop the query
                 log.error("model failed", version=model.version, error=repr(error))
                 return Scores({}, f"{type(error).__name__}: {error}"[:300])
             return Scores({answer.symbol: answer.quantiles for answer in answers})
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fallback(model: LoadedModel, frame: pd.DataFrame, scores: Scores) -> Scores:
+    """Replace what an expired network said by naive + EWMA bands; stable coins keep their rule."""
+    usable = frame[frame["is_usable"] & ~frame["symbol"].isin(model.scorer.spec.stable)]
+    bands = {
+        row["symbol"]: model.scorer.baseline(float(row["last_close"]), float(row["sigma"]))
+        for row in usable.to_dict("records")
+    }
+    return Scores({**scores.by_symbol, **bands}, scores.failure, is_fallback=True)
