@@ -131,14 +131,13 @@ class Session:
         self, streams: Sequence[asyncio.Task[None]], helpers: Sequence[asyncio.Task[None]]
     ) -> None:
         """Return when all streams have ended; raise what breaks first."""
-        ended = asyncio.ensure_future(asyncio.gather(*streams))
-        try:
-            watched: list[asyncio.Future[Any]] = [ended, self._sink.failure, *helpers]
+        running = set(streams)
+        while running:
+            watched: list[asyncio.Future[Any]] = [*running, self._sink.failure, *helpers]
             done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended.cancel()
-        for future in done:
-            future.result()
+            for future in done:
+                future.result()
+            running.difference_update(done)
 
     async def _read(self, client: StreamClient) -> None:
         now_ms, handle, put = self._parts.clock.now_ms, self._router.handle, self._sink.put
