@@ -166,7 +166,12 @@ def start(plan: HdfsPlan, launcher: Launcher) -> None:
     namenode = launcher.start("namenode", [*namenode_java, NAMENODE_CLASS], env=JVM_ENVIRONMENT)
     datanode_command = [*_java(plan, plan.datanode_heap_mb), DATANODE_CLASS]
     datanode = launcher.start("datanode", datanode_command, env=JVM_ENVIRONMENT)
-    ready = answers(f"{plan.http_url}/jmx?qry={STATE_BEAN}", _serves)
+    takes_blocks = answers(f"{plan.http_url}/jmx?qry={STATE_BEAN}", _serves)
+    lists = answers(f"{plan.http_url}/webhdfs/v1/?op=LISTSTATUS")
+
+    def ready() -> bool:
+        return takes_blocks() and lists()
+
     # whichever daemon ends early is the one to name
     namenode.wait_ready(lambda: not datanode.is_running or ready(), launcher.start_timeout_s)
     datanode.wait_ready(ready, launcher.start_timeout_s)

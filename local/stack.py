@@ -26,7 +26,7 @@ from local.errors import LocalError
 from local.java import java_program
 from local.launcher import Launcher
 from local.lock import FolderLock
-from local.ports import PortClaims
+from local.ports import HOST, PortClaims
 
 OnStep = Callable[[str, str, float], None]
 
@@ -216,6 +216,7 @@ class LocalStack:
             "NEXTHOUR_S3_SECRET_KEY": plans.s3.secret_key,
             "NEXTHOUR_S3_BUCKET": self._s3_settings.bucket,
             "NEXTHOUR_S3_REGION": self._s3_settings.region,
+            "SPARK_LOCAL_IP": HOST,  # else Spark binds to the host's name
         }
 
     def __enter__(self) -> LocalStack:
