@@ -57,7 +57,7 @@ def _hdfs(context: PipelineContext) -> None:
         )
         answer.raise_for_status()
     except httpx.HTTPError as error:
-        message = f"HDFS at {url} does not answer ({error}): is it started, and is NEXTHOUR_HDFS_HTTP_URL right?"
+        message = f"HDFS at {url} does not answer ({str(error).splitlines()[0]}): is it started, and is NEXTHOUR_HDFS_HTTP_URL right?"
         raise StartError(message) from error
 
 

@@ -41,7 +41,7 @@ def summarize(progress: Mapping[str, Any]) -> dict[str, Any]:
         "dropped_by_watermark": sum(
             operator.get("numRowsDroppedByWatermark", 0) for operator in operators
         ),
-        "observed": observed,
+        "observed": {name: row.asDict() for name, row in observed.items()},
     }
 
 
