@@ -22,7 +22,8 @@ page = st.navigation(
     position="top",
 )
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    with st.container(width="stretch", key="run-header"):
-        st.fragment(screen.header, run_every=screen.refresh_s())()
-    state.choose_zone()
+    header = st.container(width="stretch", key="run-header")
+    state.choose_zone()  # first, for the header tells the time in it
+with header:
+    st.fragment(screen.header, run_every=screen.refresh_s())()
 page.run()

@@ -29,6 +29,7 @@ HOUR_MS = 3_600_000
 HEIGHT = 440
 VOLUME_SHARE = 0.2
 ROWS = "rows"
+ZOOM = "zoom"
 MARKED = ("partial", "disputed", "revised")
 
 Spec = dict[str, Any]
@@ -260,7 +261,7 @@ def _marks(base: alt.Chart, x_scale: alt.Scale, high: alt.Y) -> alt.Chart:
 def _hover(base: alt.Chart, x_scale: alt.Scale) -> alt.Chart:
     """Return an invisible column per hour that carries the tooltip, and the zoom."""
     zoom = alt.selection_interval(
-        name="zoom", bind="scales", encodings=["x"], zoom="wheel![event.ctrlKey || event.metaKey]"
+        name=ZOOM, bind="scales", encodings=["x"], zoom="wheel![event.ctrlKey || event.metaKey]"
     )
     tips = ("Hour", "State", "Open", "High", "Low", "Close", "Volume", "Forecast")
     return (

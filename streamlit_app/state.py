@@ -71,9 +71,3 @@ def choose_range() -> timedelta:
 def zone() -> ZoneInfo:
     """Return the viewer's time zone."""
     return zone_named(st.session_state.get("tz"))
-
-
-def address(**settings: str) -> dict[str, str]:
-    """Return the query parameters of a link that keeps the viewer's time zone."""
-    chosen = zone().key
-    return {**settings, **({} if chosen == UTC_NAME else {"tz": chosen})}

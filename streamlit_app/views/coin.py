@@ -42,7 +42,13 @@ def _draw(loaded: Loaded) -> None:
     zone = state.zone()
     st.html(coin_markup.head(info, candles, forecasts, zone))
     frame = charts.candle_frame(candles, forecasts, info.tick_size, zone)
-    st.vega_lite_chart(charts.with_rows(charts.candle_spec(), frame), key=f"candles-{info.symbol}")
+    st.vega_lite_chart(
+        charts.with_rows(charts.candle_spec(), frame),
+        key=f"candles-{info.symbol}",
+        # A zoom that Streamlit does not know of is undone by every refresh.
+        on_select="rerun",
+        selection_mode=charts.ZOOM,
+    )
     st.html(coin_markup.legend())
     st.html(coin_markup.marked_hours(candles, zone))
 

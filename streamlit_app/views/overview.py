@@ -23,7 +23,7 @@ def _draw(loaded: tuple[RunState, list[CoinNow]]) -> None:
             name.page_link(
                 "views/coin.py",
                 label=f"**{coin.info.base_asset}**",
-                query_params=state.address(symbol=coin.info.symbol),
+                query_params={"symbol": coin.info.symbol},
             )
             row.html(markup.coin_row(coin, now, run.wall_now, end, zone))
 
