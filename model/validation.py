@@ -74,10 +74,11 @@ def judge(
     for symbol in sorted(set(windows.symbols)):
         rows = windows.symbols == symbol
         rmae[str(symbol)] = relative_mae(actual[rows], predicted[rows], windows.last_close[rows])
+    known = [value for value in rmae.values() if np.isfinite(value)]
     return Judgement(
         val_pinball=pinball(windows.z, quantiles, levels),
         ewma_pinball=pinball(windows.z, bands, levels),
-        val_rmae=float(np.nanmean(list(rmae.values()))),
+        val_rmae=float(np.mean(known)) if known else float("nan"),
         val_da=directional_accuracy(windows.z, median),
         val_coverage=coverage(windows.z, quantiles[:, 0], quantiles[:, -1]),
         ewma_coverage=coverage(windows.z, bands[:, 0], bands[:, -1]),

@@ -1,0 +1,189 @@
+"""The registry on a real S3 server: write-once, compare-and-swap, verified on the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import pytest
+
+from conf.connections.s3 import open_s3
+from model.features import FeatureSpec
+from model.network import build_network, save_network, weights_hash
+from model.registry import Registry, RegistryError
+from tests.support.bundle import Bundle
+from tests.support.model_history import COINS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+pytestmark = pytest.mark.integration
+
+BASE = (-1.5, -0.5, 0.0, 0.5, 1.5)
+
+
+@pytest.fixture
+def s3(settings: Bundle) -> S3Client:
+    return open_s3(settings.s3)
+
+
+@pytest.fixture
+def registry(s3: S3Client, settings: Bundle) -> Registry:
+    return Registry(s3, settings.s3.bucket, settings.namespace.s3_prefix)
+
+
+def key(settings: Bundle, version: str, file: str) -> str:
+    return f"{settings.namespace.s3_prefix}v={version}/{file}"
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    keras.utils.set_random_seed(1)
+    save_network(build_network(FeatureSpec(COINS), BASE), folder / "model.keras")
+    return folder
+
+
+@pytest.fixture
+def version_dir(model_dir: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "version"
+    folder.mkdir()
+    (folder / "model.keras").write_bytes((model_dir / "model.keras").read_bytes())
+    (folder / "card.md").write_text("# a card")
+    return folder
+
+
+def manifest(minute: int = 0, weights: str = "abcdef0123") -> dict[str, object]:
+    return {"created_at": f"2026-01-01T00:{minute:02d}:00+00:00", "weights_hash": weights}
+
+
+def test_published_promoted_and_fetched_whole(
+    registry: Registry, version_dir: Path, tmp_path: Path
+) -> None:
+    assert registry.champion() is None
+    version = registry.publish(version_dir, manifest())
+    assert version == "2026-01-01T000000Z-abcdef01"
+    assert registry.versions() == [version]
+    promoted = registry.promote(version, "bootstrap")
+    champion = registry.champion()
+    assert champion == promoted
+    assert champion is not None
+    assert champion.status == "bootstrap"
+    local = registry.fetch(version, tmp_path / "local", sha256=champion.sha256)
+    for path in version_dir.iterdir():
+        assert (local / path.name).read_bytes() == path.read_bytes()
+    assert registry.fetch(version, tmp_path / "local") == local  # the second time from disk
+
+
+def test_publishing_again_is_harmless_and_changing_is_refused(
+    registry: Registry, version_dir: Path
+) -> None:
+    version = registry.publish(version_dir, manifest())
+    assert registry.publish(version_dir, manifest()) == version
+    (version_dir / "card.md").write_text("# another card")
+    with pytest.raises(RegistryError, match="exists with another content"):
+        registry.publish(version_dir, manifest())
+
+
+def test_a_version_without_its_sums_was_never_published(
+    registry: Registry, version_dir: Path, s3: S3Client, settings: Bundle, tmp_path: Path
+) -> None:
+    version = registry.publish(version_dir, manifest())
+    s3.delete_object(Bucket=settings.s3.bucket, Key=key(settings, version, "SHA256SUMS"))
+    assert registry.versions() == []
+    with pytest.raises(RegistryError, match="not published to its end"):
+        registry.promote(version)
+    with pytest.raises(RegistryError, match="no version"):
+        registry.fetch(version, tmp_path / "local")
+
+
+def test_the_second_of_two_promotions_from_the_same_state_fails(
+    registry: Registry, version_dir: Path, s3: S3Client, settings: Bundle
+) -> None:
+    first = registry.publish(version_dir, manifest(0))
+    second = registry.publish(version_dir, manifest(1))
+    registry.promote(first)
+
+    class Slow(Registry):
+        """Reads the alias, then another promotion comes, then it writes."""
+
+        def digest(self, version: str) -> str:
+            return super().digest(version)
+
+        def _get_with_etag(self, key: str) -> tuple[bytes, str] | None:
+            found = super()._get_with_etag(key)
+            if key.endswith("champion.json"):
+                registry.promote(second)
+            return found
+
+    slow = Slow(s3, settings.s3.bucket, settings.namespace.s3_prefix)
+    with pytest.raises(RegistryError, match="another promotion"):
+        slow.promote(first)
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.version == second
+
+
+def test_the_first_of_two_first_promotions_wins(
+    registry: Registry, version_dir: Path, s3: S3Client, settings: Bundle
+) -> None:
+    version = registry.publish(version_dir, manifest())
+
+    class Late(Registry):
+        """Sees no alias yet, though there is one by the time it writes."""
+
+        def _get_with_etag(self, key: str) -> tuple[bytes, str] | None:
+            if key.endswith("champion.json"):
+                registry.promote(version)
+                return None
+            return super()._get_with_etag(key)
+
+    with pytest.raises(RegistryError, match="another promotion"):
+        Late(s3, settings.s3.bucket, settings.namespace.s3_prefix).promote(version)
+
+
+@pytest.mark.parametrize("file", ["card.md", "model.keras"])
+def test_a_changed_file_is_refused_and_leaves_nothing(
+    registry: Registry,
+    version_dir: Path,
+    s3: S3Client,
+    settings: Bundle,
+    tmp_path: Path,
+    file: str,
+) -> None:
+    version = registry.publish(version_dir, manifest())
+    s3.put_object(Bucket=settings.s3.bucket, Key=key(settings, version, file), Body=b"evil")
+    with pytest.raises(RegistryError, match=file):
+        registry.fetch(version, tmp_path / "local")
+    assert not (tmp_path / "local").exists()
+
+
+def test_changed_sums_are_refused_by_the_alias(
+    registry: Registry, version_dir: Path, s3: S3Client, settings: Bundle, tmp_path: Path
+) -> None:
+    version = registry.publish(version_dir, manifest())
+    champion = registry.promote(version)
+    body = b"0" * 64 + b"  model.keras\n"
+    s3.put_object(Bucket=settings.s3.bucket, Key=key(settings, version, "SHA256SUMS"), Body=body)
+    with pytest.raises(RegistryError, match="not the one that was promoted"):
+        registry.fetch(version, tmp_path / "local", sha256=champion.sha256)
+
+
+def test_a_damaged_local_copy_is_found(
+    registry: Registry, version_dir: Path, tmp_path: Path
+) -> None:
+    version = registry.publish(version_dir, manifest())
+    local = registry.fetch(version, tmp_path / "local")
+    (local / "card.md").write_text("scribble")
+    with pytest.raises(RegistryError, match="card.md"):
+        registry.fetch(version, tmp_path / "local")
+
+
+def test_a_model_with_a_lambda_is_never_published(registry: Registry, tmp_path: Path) -> None:
+    source = keras.Input((3,))
+    bad = keras.Model(source, keras.layers.Lambda(lambda x: x * 2)(source))
+    bad.save(tmp_path / "model.keras")
+    with pytest.raises(RegistryError, match="Lambda"):
+        registry.publish(tmp_path, manifest(weights=weights_hash(bad)))
+    assert registry.versions() == []

@@ -1,0 +1,146 @@
+"""`python -m model.training_job` on real HDFS, S3 and Postgres: from history to a serving model."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from conf.connections.hdfs import open_hdfs
+from conf.connections.postgres import connect
+from conf.connections.s3 import open_s3
+from conf.names import HOUR_MS
+from model.features import build_rows
+from model.inference import Scorer, features_parquet
+from model.registry import Registry
+from tests.support.bundle import Bundle, bundle_of
+from tests.support.eventually import eventually
+from tests.support.model_history import COINS, history_table, random_panel
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+JOB = [sys.executable, "-m", "model.training_job"]
+
+
+@pytest.fixture(scope="module")
+def panel() -> pd.DataFrame:
+    return random_panel(hours=50 * 24, reversal=0.4)
+
+
+def environment(settings: Bundle, **changes: str) -> dict[str, str]:
+    run = bundle_of(settings.environment, settings.namespace, settings.run.var_dir, symbols=COINS)
+    quick = {"NEXTHOUR_MODEL_EPOCHS": "2", "NEXTHOUR_MODEL_BATCH_SIZE": "128"}
+    return {**os.environ, **run.environment, **quick, **changes}
+
+
+def load_history(settings: Bundle, panel: pd.DataFrame) -> None:
+    files = open_hdfs(settings.hdfs)
+    for symbol in COINS:
+        content = io.BytesIO()
+        pq.write_table(history_table(panel, symbol), content)
+        files.pipe_file(settings.namespace.history_file(symbol), content.getvalue())
+
+
+def run_job(settings: Bundle, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        JOB,
+        cwd=ROOT,
+        env=environment(settings, **changes),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def events(errors: str) -> list[dict[str, object]]:
+    return [orjson.loads(line) for line in errors.splitlines() if line.startswith("{")]
+
+
+def test_from_history_to_a_scored_hour(
+    settings: Bundle, panel: pd.DataFrame, tmp_path: Path
+) -> None:
+    load_history(settings, panel)
+    done = run_job(settings)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+    registry = Registry(open_s3(settings.s3), settings.s3.bucket, settings.namespace.s3_prefix)
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.status == "bootstrap"
+    with connect(settings.postgres, settings.namespace) as connection:
+        rows = pd.read_sql("SELECT * FROM model_version", connection)  # type: ignore[call-overload]
+    assert list(rows["version"]) == [champion.version]
+    assert rows["status"][0] == "bootstrap"
+    assert rows["sha256"][0] == champion.sha256
+    assert rows["val_pinball"][0] < rows["ewma_pinball"][0]
+    assert rows["train_rows"][0] > 2000
+
+    local = registry.fetch(champion.version, tmp_path / "model", sha256=champion.sha256)
+    scorer = Scorer.load(local)
+    assert scorer.version == champion.version
+    last = int(panel["open_time_ms"].max())
+    (tmp_path / "hour").mkdir()
+    content = features_parquet(build_rows(panel, COINS, [last], spec=scorer.spec))
+    (tmp_path / "hour" / "features.parquet").write_bytes(content)
+    assert [scored.symbol for scored in scorer.score(tmp_path / "hour")] == list(COINS)
+    assert scorer.expires_ms > last + HOUR_MS
+
+    # the same history again: no Spark, the same windows, the same weights; the first steps aside
+    again = run_job(settings)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "Spark" not in again.stderr
+    with connect(settings.postgres, settings.namespace) as connection:
+        rows = pd.read_sql(  # type: ignore[call-overload]
+            "SELECT * FROM model_version ORDER BY created_at", connection
+        )
+    assert list(rows["status"]) == ["previous", "bootstrap"]
+    assert rows["weights_hash"][0] == rows["weights_hash"][1]
+
+
+def test_without_history_one_line_says_what_to_run(settings: Bundle) -> None:
+    done = run_job(settings)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1
+    assert "python -m streaming.history" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("NEXTHOUR_HDFS_HTTP_URL", "http://127.0.0.1:9"),
+        ("NEXTHOUR_S3_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("NEXTHOUR_POSTGRES_URL", "postgresql://postgres@127.0.0.1:9/postgres"),
+    ],
+)
+def test_a_store_that_is_away_is_named_in_one_line(
+    settings: Bundle, variable: str, value: str
+) -> None:
+    done = run_job(settings, **{variable: value})
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1
+    assert variable in lines[0]
+
+
+def test_interrupted_it_ends_and_promotes_nothing(settings: Bundle, panel: pd.DataFrame) -> None:
+    load_history(settings, panel)
+    log = settings.run.var_dir / "job.log"
+    with log.open("w") as errors:
+        job = subprocess.Popen(JOB, cwd=ROOT, env=environment(settings), stderr=errors)
+        eventually(lambda: '"step": "fit"' in log.read_text(), 120.0)
+        job.send_signal(signal.SIGTERM)
+        assert job.wait(10) == 130
+    registry = Registry(open_s3(settings.s3), settings.s3.bucket, settings.namespace.s3_prefix)
+    assert registry.champion() is None
+    assert "interrupted" in log.read_text()
