@@ -28,7 +28,6 @@ class Launcher:
         self._is_stopping = False
         self._processes: list[ManagedProcess] = []
 
-    @property
     def pids(self) -> dict[str, int]:
         """Process ids by name of what runs."""
         with self._lock:

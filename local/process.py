@@ -1,7 +1,8 @@
 """Processes that are always stopped: started in a session of their own, waited for, logged, ended.
 
-Guarantees: `stop` ends the whole process group and returns only when its leader is gone; a process
-whose owner is killed is ended by `local.guard`; nothing but groups started here is ever signalled.
+Guarantees: `stop` asks the leader to end (a Spark driver needs its JVM until it has drained), then
+ends what is left of its group, and returns only when the leader is gone; a process whose owner is
+killed is ended by `local.guard`; nothing but groups started here is ever signalled.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import httpx
 from local.errors import LocalError
 
 POLL_S = 0.05
+MEMBERS_GRACE_S = 3.0
 TAIL_BYTES = 64_000
 TELLING = re.compile(r"\b(FATAL|ERROR|CRITICAL|[Ee]rror|Exception|panic)\b|[a-z]Error\b|Exception:")
 STACK_LINE = re.compile(r"^\s+(at |\.\.\.|File )|^Traceback")
@@ -115,6 +117,7 @@ class ManagedProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         self._is_asked = False
+        self._is_finished = True
 
     @property
     def pid(self) -> int | None:
@@ -143,7 +146,7 @@ class ManagedProcess:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
-            self._is_asked = False
+            self._is_asked = self._is_finished = False
             try:
                 self._process = subprocess.Popen(
                     self.command,
@@ -198,7 +201,7 @@ class ManagedProcess:
         """Send the polite signal, once, and do not wait; `stop` does."""
         if self._process is not None and self.is_running and not self._is_asked:
             self._is_asked = True
-            _signal_group(self._process.pid, self._stop_signal)
+            self._process.send_signal(self._stop_signal)
 
     def stop(self) -> int | None:
         """End it and its group: politely, after a bound by force. May be repeated.
@@ -219,10 +222,17 @@ class ManagedProcess:
         return self._process.returncode
 
     def _finish_group(self) -> None:
-        """End what the leader left in its group (a group id stays reserved while it has members)."""
+        """End what the leader left in its group (a group's id is not reused while it has members)."""
         assert self._process is not None
-        _signal_group(self._process.pid, signal.SIGKILL)
-        _guard.forget(self._process.pid)
+        if self._is_finished:
+            return
+        self._is_finished = True
+        group = self._process.pid
+        deadline = time.monotonic() + MEMBERS_GRACE_S
+        while _signal_group(group, signal.SIGTERM) and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        _signal_group(group, signal.SIGKILL)
+        _guard.forget(group)
 
     def log_text(self) -> str:
         """Return the end of what this start wrote to its log."""
@@ -259,11 +269,13 @@ def _group_of(user: str | None) -> int | None:
     return pwd.getpwnam(user).pw_gid
 
 
-def _signal_group(group: int, number: signal.Signals) -> None:
+def _signal_group(group: int, number: signal.Signals) -> bool:
+    """Signal a group; False if no process is left in it."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
-        return
+        return False
+    return True
 
 
 def last_telling_line(text: str) -> str:

@@ -72,10 +72,9 @@ class LocalStack:
         """Where each server's log is, ``NAME.log``."""
         return self._folder / "logs"
 
-    @property
     def pids(self) -> dict[str, int]:
         """Process ids by name of what runs: kafka, namenode, datanode, postgres, s3."""
-        return self._launcher.pids if self._launcher else {}
+        return self._launcher.pids() if self._launcher else {}
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which children find the servers (see `conf.settings`).

@@ -67,7 +67,7 @@ def read_values(settings: Bundle, topic: str, isolation: str, count: int) -> lis
 
 
 def test_every_part_runs_and_was_timed(stack: LocalStack) -> None:
-    assert set(stack.pids) == PARTS
+    assert set(stack.pids()) == PARTS
     assert set(stack.start_seconds) == {"kafka", "hdfs", "postgres", "s3"}
     assert all(0 < seconds < 60 for seconds in stack.start_seconds.values())
 
@@ -163,7 +163,7 @@ def test_a_port_in_use_is_one_line_and_leaves_nothing(stack: LocalStack, tmp_pat
 def test_one_folder_is_for_one_stack(stack: LocalStack) -> None:
     with pytest.raises(LocalError, match="already runs in"):
         LocalStack(stack.settings).up()
-    assert set(stack.pids) == PARTS
+    assert set(stack.pids()) == PARTS
 
 
 HOLDER = """
@@ -175,7 +175,7 @@ from conf.settings import S3Settings
 from local.stack import LocalStack
 settings = LocalStackSettings(run_dir=Path(sys.argv[1]), jars_dir=Path(".deps/jars"), durable=False)
 stack = LocalStack(settings).up()
-print(json.dumps({"pids": stack.pids, "environment": stack.environment()}), flush=True)
+print(json.dumps({"pids": stack.pids(), "environment": stack.environment()}), flush=True)
 time.sleep(600)
 """
 
@@ -213,4 +213,4 @@ def test_nothing_is_left_when_the_owner_is_killed_and_a_second_start_finds_the_d
     assert processes_of(folder) == []
     with pytest.raises(LocalError, match="not up"):
         again.environment()
-    assert set(stack.pids) == PARTS
+    assert set(stack.pids()) == PARTS
