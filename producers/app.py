@@ -137,7 +137,7 @@ class Application:
             yield
             return
         with MetricsServer(port, self.totals, self.is_healthy) as server:
-            log.info("metrics", port=server.port)
+            log.debug("metrics", port=server.port)
             yield
 
     async def _one_session(self, rest: RestClient) -> bool:

@@ -108,7 +108,8 @@ class Backfill:
                 symbol = sequencer.symbol
                 hour = self._resume_hours.get(symbol)
                 start = await find_start(self._rest, symbol, request.seen_id, hour)
-                log.info("series starts", symbol=symbol, start=str(start))
+                if start is not None:
+                    log.info("series starts", symbol=symbol, start=str(start))
                 return sequencer.on_start(start, time.monotonic(), self._exchange_now_ms())
 
     async def _trades(self, sequencer: Sequencer, request: FetchTrades) -> list[Output]:

@@ -20,17 +20,27 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from conf.contracts.trades import Close, ContractError, TradeRecord, decode
 from conf.settings import KafkaSettings
 from producers.errors import SinkBrokenError, StartupError
-from producers.kafka_errors import CLIENT_LOG, translated
+from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
 from producers.partitioner import partition_of
 
 FIRST_STEP = 2_000
 STEP_GROWTH = 4
 # A dead producer of another shard can hold its transaction open for so long.
 WAIT_S = 30.0
+REQUEST_S = 10.0
+# A topic is listed a moment before its partitions answer.
+NO_LEADER = frozenset(
+    (
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    )
+)
 
 
 @dataclass(slots=True)
@@ -134,16 +144,21 @@ class TailReader:
         # Uncommitted: the end must lie behind other shards' open transactions, which may have
         # committed records of ours in front of them.
         asked = {TopicPartition(self._topic, partition): spec for partition in partitions}
-        futures = self._admin.list_offsets(
-            asked,
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=self._kafka_timeout_s,
+        retrying = Retrying(
+            retry=retry_if_exception(_has_no_leader_yet),
+            stop=stop_after_delay(WAIT_S),
+            wait=wait_fixed(0.1),
+            reraise=True,
         )
-        return {tp.partition: future.result().offset for tp, future in futures.items()}
-
-    @property
-    def _kafka_timeout_s(self) -> float:
-        return WAIT_S / 2
+        for attempt in retrying:
+            with attempt:
+                futures = self._admin.list_offsets(
+                    asked,
+                    isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                    request_timeout=REQUEST_S,
+                )
+                return {tp.partition: future.result().offset for tp, future in futures.items()}
+        raise AssertionError
 
     def _read_partition(
         self, partition: int, start: int, end: int, tails: Mapping[str, Tail]
@@ -196,3 +211,7 @@ class TailReader:
         except ContractError as error:
             text = f"topic {self._topic} holds a record that does not decode: {error}"
             raise StartupError(text) from error
+
+
+def _has_no_leader_yet(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and kafka_error(error).code() in NO_LEADER

@@ -16,7 +16,7 @@ from producers.kafka_errors import CLIENT_LOG, kafka_error
 log = structlog.get_logger(__name__)
 
 DAY_MS = 86_400_000
-TIMEOUT_S = 15.0
+TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
