@@ -1,0 +1,1 @@
+"""The exchange's past: REST klines → history files on HDFS and rows in Postgres."""
