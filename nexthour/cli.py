@@ -9,10 +9,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
+import psutil
 import typer
 from pydantic import ValidationError
 
+from conf.settings import RunSettings
 from local.errors import LocalError
+from nexthour.running import running_systems, stop_system, tail
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -112,6 +115,56 @@ def doctor() -> None:
 
     if not run_doctor():
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def status() -> None:
+    """Show what of this checkout runs now."""
+    found = False
+    for system in running_systems(_var_dir()):
+        found = True
+        typer.echo(f"{system.run_dir.name}: owner pid {system.owner.pid}")
+        for name, address in system.addresses.items():
+            typer.echo(f"  {name:<12} {address}")
+        for name, pid in system.processes.items():
+            state = "running" if psutil.pid_exists(pid) else "ended"
+            typer.echo(f"  {name:<12} pid {pid} {state}")
+    if not found:
+        typer.echo("nothing runs")
+
+
+@app.command()
+def logs(
+    part: Annotated[str, typer.Argument(help="kafka, namenode, spark, producer, …")],
+    run: Annotated[str, typer.Option(help="Which run: demo, replay or live.")] = "demo",
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1)] = 50,
+) -> None:
+    """Print the end of a part's log."""
+    try:
+        for line in tail(_var_dir() / run, part, lines):
+            typer.echo(line)
+    except FileNotFoundError as error:
+        raise _fail(str(error), EXIT_FAILED) from error
+
+
+@app.command()
+def down(
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing if nothing runs.")] = False,
+) -> None:
+    """Stop every run of this checkout."""
+    stopped = 0
+    for system in running_systems(_var_dir()):
+        if not stop_system(system):
+            message = f"{system.run_dir.name} (pid {system.owner.pid}) did not stop in time"
+            raise _fail(message, EXIT_FAILED)
+        typer.echo(f"stopped {system.run_dir.name}")
+        stopped += 1
+    if not stopped and not quiet:
+        typer.echo("nothing runs")
+
+
+def _var_dir() -> Path:
+    return RunSettings().var_dir.resolve()
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -16,7 +16,6 @@ from conf.settings import DEFAULT_SYMBOLS, PostgresSettings
 from local.errors import LocalError
 from nexthour.bring_up import bring_up
 from nexthour.latency import ReadableProbe, latencies, summarise
-from nexthour.progress import Steps
 from nexthour.system import System
 
 NAMESPACE = "demo"
@@ -52,7 +51,9 @@ def history_symbols(folder: Path) -> tuple[str, ...]:
     """
     found = {path.name.removesuffix("-1h.parquet") for path in folder.glob("*-1h.parquet")}
     if not found:
-        message = f"{folder} holds no SYMBOL-1h.parquet file: give a folder of the documented layout"
+        message = (
+            f"{folder} holds no SYMBOL-1h.parquet file: give a folder of the documented layout"
+        )
         raise LocalError(message)
     for path in folder.glob("*-1h.parquet"):
         missing = {"open_time", "open", "high", "low", "close", "volume"} - set(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from conf.connections.postgres import connect
+from conf.names import HOUR_MS, utc_time
 from nexthour.bring_up import TRAINING_STEP
 from nexthour.check import check_candles, check_forecasts
 from nexthour.demo import Demo, sent_closes, wait_closed_hours
@@ -51,7 +53,7 @@ def check(demo: Demo) -> DemoReport:
     system = demo.system
     hours = wait_closed_hours(demo)
     with system.steps.step("look at the dashboard"):
-        dashboard = check_dashboard(demo)
+        dashboard = check_dashboard(demo, hours)
     sent = sent_closes(system)
     with system.steps.step("stop producer and queries"):
         system.stop_one("producer")
@@ -77,7 +79,7 @@ def _report(
     system = demo.system
     memory = system.memory.peaks()
     problems = [*candles.differences, *forecasts.problems, *dashboard.problems]
-    expected = [*range(demo.live_start_ms, max(hours) + 1, 3_600_000)]
+    expected = [*range(demo.live_start_ms, max(hours) + 1, HOUR_MS)]
     if list(hours) != expected:
         forecasts.problems.append("not every closed hour since the start has all forecasts")
         problems += forecasts.problems[-1:]
@@ -123,11 +125,16 @@ def serving_model(context: PipelineContext) -> tuple[str | None, str | None]:
     return (row[0], row[1]) if row else (None, None)
 
 
-def check_dashboard(demo: Demo) -> DashboardCheck:
-    """Ask the dashboard as a viewer would: it must answer and show every symbol's figures."""
-    screenshot = Path(demo.system.environment["NEXTHOUR_VAR_DIR"]) / "demo" / "dashboard.png"
+def check_dashboard(demo: Demo, hours: list[int]) -> DashboardCheck:
+    """Look as a viewer would: every symbol's live close and median must be there, and the source.
+
+    Args:
+        demo: the running demo.
+        hours: the live hours that are closed; an older close would be history.
+    """
+    picture = Path(demo.system.environment["NEXTHOUR_VAR_DIR"]) / "demo" / "dashboard.png"
     finished = subprocess.run(
-        [sys.executable, "-m", "streamlit_app.probe", demo.dashboard_url, str(screenshot)],
+        [sys.executable, "-m", "nexthour.look", demo.dashboard_url, str(picture)],
         env={**os.environ, **demo.system.environment},
         capture_output=True,
         timeout=PROBE_TIMEOUT_S,
@@ -139,22 +146,45 @@ def check_dashboard(demo: Demo) -> DashboardCheck:
             answered=False,
             symbols_with_candle=[],
             symbols_with_forecast=[],
-            problems=[f"the dashboard's probe failed: {' '.join(last)}"],
+            problems=[f"the dashboard could not be looked at: {' '.join(last)}"],
         )
-    seen = orjson.loads(finished.stdout)
+    return judge_dashboard(
+        orjson.loads(finished.stdout),
+        demo.symbols,
+        f"{utc_time(max(hours)):%Y-%m-%dT%H:%MZ}",
+        demo.system.environment["NEXTHOUR_SOURCE_LABEL"],
+    )
+
+
+def judge_dashboard(
+    seen: Mapping[str, Any], symbols: Sequence[str], newest_hour: str, source: str
+) -> DashboardCheck:
+    """Turn what was seen into a check. Pure.
+
+    Args:
+        seen: fields of `streamlit_app.probe.ProbeResult`.
+        symbols: who must be shown.
+        newest_hour: the closed hour that must be shown at least, ``YYYY-MM-DDTHH:MMZ``.
+        source: the label that must be on the page.
+    """
+    shown = {
+        "candle": [s for s in symbols if seen["close_hours"].get(s, "") >= newest_hour],
+        "forecast": [s for s in symbols if seen["median_hours"].get(s, "") > newest_hour],
+    }
     problems = [
-        f"the dashboard shows no {what} of {symbol}"
-        for what, key in (("candle", "symbols_with_candle"), ("forecast", "symbols_with_forecast"))
-        for symbol in demo.symbols
-        if symbol not in seen[key]
+        f"the dashboard shows no {what} of {symbol} for {newest_hour} or later"
+        for what, found in shown.items()
+        for symbol in symbols
+        if symbol not in found
     ]
-    if not seen["answered"]:
-        problems.append("the dashboard did not answer")
-    if demo.system.environment["NEXTHOUR_SOURCE_LABEL"] not in seen["source_label"]:
+    if not seen["is_healthy"]:
+        problems.append("the dashboard does not answer its health check")
+    if source not in (seen["source"] or ""):
         problems.append("the dashboard does not say where its prices come from")
+    problems += [f"the dashboard shows an error: {error}" for error in seen["errors"]]
     return DashboardCheck(
-        answered=seen["answered"],
-        symbols_with_candle=seen["symbols_with_candle"],
-        symbols_with_forecast=seen["symbols_with_forecast"],
+        answered=seen["is_healthy"],
+        symbols_with_candle=shown["candle"],
+        symbols_with_forecast=shown["forecast"],
         problems=problems,
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Event
 
 import httpx
 import orjson
+from local.memory import MemorySampler
 
 from conf.local_stack import LocalStackSettings
 from local.errors import LocalError
-from local.memory import MemorySampler
-from local.ports import free_ports
-from local.process import ManagedProcess, answers, is_listening
+from local.ports import PortClaims
+from local.process import ManagedProcess, answers
 from local.stack import LocalStack
 from nexthour.progress import Steps
+from nexthour.running import remove_note, write_note
 
 HOST = "127.0.0.1"
 REPOSITORY = Path(__file__).parents[1]
@@ -40,7 +43,10 @@ class System:
         self.environment = dict(environment)
         self.steps = steps
         self.memory = MemorySampler()
-        self.stack = LocalStack(LocalStackSettings(run_dir=run_dir))
+        self.stack = LocalStack(LocalStackSettings(run_dir=run_dir, durable=not fresh), fresh=fresh)
+        self._folder_is_ours = Event()
+        self.addresses: dict[str, str] = {}
+        self._ports = PortClaims()
         self._processes: dict[str, ManagedProcess] = {}
 
     # ---- stores ------------------------------------------------------------------------------
@@ -51,12 +57,17 @@ class System:
         Raises:
             LocalError: one line that says which part failed and why.
         """
-        self.stack.up(lambda part, state, seconds: self._on_part(part, state, seconds))
+        try:
+            self.stack.up(self._on_part)
+        finally:
+            self._folder_is_ours.set()  # nobody waits for a stack that failed
         self.environment.update(self.stack.environment())
         for name, pid in self.stack.pids().items():
             self.memory.watch(name, pid)
+        self._note()
 
     def _on_part(self, part: str, state: str, seconds: float) -> None:
+        self._folder_is_ours.set()
         if state == "ready":
             self.steps.done(f"start {part}", seconds)
 
@@ -77,7 +88,12 @@ class System:
         self._processes[name] = process
         assert process.pid is not None
         self.memory.watch(name, process.pid)
+        self._note()
         return process
+
+    def _note(self) -> None:
+        running = {name: p.pid for name, p in self._processes.items() if p.pid and p.is_running}
+        write_note(self.run_dir, {**self.stack.pids(), **running}, self.addresses)
 
     def run_to_end(self, name: str, arguments: Sequence[str]) -> None:
         """Run a process to its end.
@@ -99,7 +115,9 @@ class System:
         Args:
             settings: NEXTHOUR_STANDIN_ variables beyond ports and symbols.
         """
-        port, control_port = free_ports(2)
+        self._folder_is_ours.wait()  # a fresh stack forgets old logs first
+        port = self._ports.claim(0, "exchange")
+        control_port = self._ports.claim(0, "exchange control")
         process = self.start(
             "exchange",
             ["-m", "exchange"],
@@ -142,7 +160,7 @@ class System:
 
     def start_producer(self) -> ManagedProcess:
         """Start the producer; it is ready once it publishes or waits for trades."""
-        (port,) = free_ports(1)
+        port = self._ports.claim(0, "producer metrics")
         self.environment["NEXTHOUR_PRODUCER_METRICS_PORT"] = str(port)
         process = self.start("producer", ["-m", "producers"])
         process.wait_ready(answers(f"http://{HOST}:{port}/healthz"), 60)
@@ -150,10 +168,8 @@ class System:
 
     def start_dashboard(self) -> str:
         """Start Streamlit and return its address."""
-        port = int(self.environment.get("NEXTHOUR_DASHBOARD_PORT") or 0) or free_ports(1)[0]
-        if is_listening(HOST, port)():
-            message = f"port {port} is in use: set NEXTHOUR_DASHBOARD_PORT to a free one"
-            raise LocalError(message)
+        wanted = int(os.environ.get("NEXTHOUR_DASHBOARD_PORT", "0"))
+        port = self._ports.claim(wanted, "dashboard", "NEXTHOUR_DASHBOARD_PORT")
         process = self.start(
             "dashboard",
             [
@@ -162,8 +178,11 @@ class System:
                 *("--server.headless", "true", "--browser.gatherUsageStats", "false"),
             ],
         )
-        process.wait_ready(answers(f"http://{HOST}:{port}/_stcore/health"), 60)
-        return f"http://{HOST}:{port}"
+        url = f"http://{HOST}:{port}"
+        process.wait_ready(answers(f"{url}/_stcore/health"), 60)
+        self.addresses["dashboard"] = url
+        self._note()
+        return url
 
     # ---- watching and stopping ---------------------------------------------------------------
 
@@ -193,6 +212,8 @@ class System:
                 on_error(f"{name}: {error}")
         self.memory.stop()
         self.stack.down()
+        self._ports.release()
+        remove_note(self.run_dir)
 
 
 def plain(line: str) -> str:
