@@ -291,7 +291,7 @@ def ratio_frame(ratios: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
 def ratio_spec() -> Spec:
     """Return the specification of the running error ratio, with the line of 'same as last'."""
     base = alt.Chart()
-    line = base.mark_line(color=FORECAST, interpolate="linear", point=True).encode(
+    line = base.mark_line(color=FORECAST, point={"color": FORECAST, "size": 18}).encode(
         x=alt.X("time:T", scale=alt.Scale(type="utc"), title=None, axis=time_axis()),
         y=alt.Y(
             "ratio:Q",

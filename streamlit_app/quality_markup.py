@@ -29,7 +29,7 @@ def serving_model(models: Sequence[ModelRow]) -> str:
     serving = models[0]
     verb = "Serving" if serving.last_served else "Not serving yet:"
     pinball = (
-        f"validation pinball {serving.val_pinball:.4f} against EWMA's {serving.ewma_pinball:.4f} "
+        f"Validation pinball {serving.val_pinball:.4f} against EWMA's {serving.ewma_pinball:.4f} "
         f"({f.percent(serving.val_pinball / serving.ewma_pinball - 1)}), "
         f"error ratio {serving.val_rmae:.4f} on validation"
     )
@@ -37,7 +37,7 @@ def serving_model(models: Sequence[ModelRow]) -> str:
     return (
         f'<div class="nh"><span>{verb} <b data-field="model">{escape(serving.version)}</b> '
         f'<span class="nh-source" data-field="model-status">{escape(serving.status)}</span></span>'
-        f"<br><small>{words}. {pinball}.</small></div>"
+        f"<br><small>{words[:1].upper()}{words[1:]}. {pinball}.</small></div>"
     )
 
 

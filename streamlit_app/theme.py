@@ -13,6 +13,7 @@ HOLE = "#888888"
 
 STYLE = f"""<style>
 .stMainBlockContainer {{ padding-top: 4.2rem; padding-bottom: 2rem; }}
+[class*="st-key-coin-"] {{ padding: .55rem 1rem; }}
 .nh {{ font-variant-numeric: tabular-nums; line-height: 1.35; }}
 .nh small, .nh .dim, .nh.dim {{ font-size: .8rem; opacity: .8; }}
 .nh-head {{ display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; align-items: center; font-size: .9rem; }}

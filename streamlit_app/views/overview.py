@@ -17,9 +17,10 @@ def _draw(loaded: tuple[RunState, list[CoinNow]]) -> None:
     now = exchange_now(run.sightings, run.wall_now, run.info.speed if run.info else 1.0)
     end = queries.strip_end([coin.last_final for coin in coins if coin.last_final])
     zone = state.zone()
+    rows = st.container(gap="xsmall")
     for coin in coins:
-        with st.container(border=True, key=f"coin-{coin.info.symbol}"):
-            name, row = st.columns([1, 8], vertical_alignment="center")
+        with rows.container(border=True, key=f"coin-{coin.info.symbol}"):
+            name, row = st.columns([1, 11], vertical_alignment="center")
             name.page_link(
                 "views/coin.py",
                 label=f"**{coin.info.base_asset}**",

@@ -140,7 +140,13 @@ def _forecast_row(
     sigma = Decimal("0.0001") if symbol == "USDCUSDT" else Decimal("0.006")
     quantiles = [
         (close * (1 + sigma * factor)).quantize(tick)
-        for factor in (Decimal("-1.6"), Decimal("-0.6"), Decimal("0.05"), Decimal("0.7"), Decimal(2))
+        for factor in (
+            Decimal("-1.6"),
+            Decimal("-0.6"),
+            Decimal("0.05"),
+            Decimal("0.7"),
+            Decimal(2),
+        )
     ]
     return (
         symbol,
