@@ -64,7 +64,9 @@ def start_of(market: Market) -> Start:
     return Start(market.first_id - 1, FIRST_HOUR, FIRST_HOUR, market.first_id)
 
 
-def answer(market: Market, sequencer: Sequencer, now_s: float, lag: int, fails: bool) -> list[Output]:
+def answer(
+    market: Market, sequencer: Sequencer, now_s: float, lag: int, fails: bool
+) -> list[Output]:
     """Ask REST what the sequencer wants; REST may fail or lag `lag` trades behind."""
     request = sequencer.next_request(now_s, market.later_ms)
     if request is None:
@@ -84,8 +86,12 @@ def answer(market: Market, sequencer: Sequencer, now_s: float, lag: int, fails: 
                 if k.open_time_ms >= open_ms
             ]
             firsts = [t.trade_id for t in market.trades() if t.trade_time_ms >= open_ms]
-            first_id = min(firsts, default=market.trades()[-1].trade_id + 1) if needs_first else None
-            return sequencer.on_rest_klines(rows_k, first_id, market.later_ms, now_s, market.later_ms)
+            first_id = (
+                min(firsts, default=market.trades()[-1].trade_id + 1) if needs_first else None
+            )
+            return sequencer.on_rest_klines(
+                rows_k, first_id, market.later_ms, now_s, market.later_ms
+            )
         case FetchTail(next_id):
             times = [t.trade_time_ms for t in market.trades() if t.trade_id >= next_id]
             return sequencer.on_rest_tail(request, min(times, default=None), now_s, market.later_ms)
