@@ -54,8 +54,8 @@ def parse_bar(row: Sequence[Any]) -> Bar:
     """
     try:
         open_ms, close_ms = int(row[0]), int(row[6])
-        prices = [Decimal(row[index]) for index in (1, 2, 3, 4)]
-        volumes = [Decimal(row[index]) for index in (5, 7, 9, 10)]
+        prices = [_number(row[index]) for index in (1, 2, 3, 4)]
+        volumes = [_number(row[index]) for index in (5, 7, 9, 10)]
         trades = int(row[8])
     except (IndexError, KeyError, TypeError, ValueError, InvalidOperation) as error:
         message = f"no kline: {error!r}"
@@ -64,8 +64,7 @@ def parse_bar(row: Sequence[Any]) -> Bar:
         message = f"kline {open_ms}..{close_ms} is no whole hour"
         raise ContractError(message)
     opening, high, low, closing = prices
-    possible = 0 < low <= min(opening, closing) and max(opening, closing) <= high
-    if not all(number.is_finite() for number in prices + volumes) or not possible:
+    if not (0 < low <= min(opening, closing) and max(opening, closing) <= high):
         message = f"kline {open_ms} is impossible: o h l c {', '.join(map(str, prices))}"
         raise ContractError(message)
     if min(volumes) < 0 or trades < 0:
@@ -84,6 +83,14 @@ def parse_bar(row: Sequence[Any]) -> Bar:
         taker_buy_quote_volume=taker_buy_quote_volume,
         trades=trades,
     )
+
+
+def _number(text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite():
+        message = f"{text!r} is not finite"
+        raise ValueError(message)
+    return number
 
 
 def closed_bars(

@@ -51,6 +51,7 @@ def gap(first_id: int, last_id: int, *, at_ms: int = HOUR, symbol: str = "BTCUSD
 
 def closing(
     trades: Iterable[TradeRecord],
+    /,
     *,
     open_time_ms: int = HOUR,
     symbol: str = "BTCUSDT",
@@ -77,7 +78,9 @@ def closing(
         trade_time_ms=open_time_ms + HOUR_MS - 1,
         received_time_ms=open_time_ms + HOUR_MS + 20,
         source="STREAM",
-        close=Close(open_time_ms=hour_open_ms(open_time_ms), witness=witness, **{**fields, **changes}),  # type: ignore[arg-type] # fields by name
+        close=Close(
+            open_time_ms=hour_open_ms(open_time_ms), witness=witness, **{**fields, **changes}
+        ),  # type: ignore[arg-type] # fields by name
     )
 
 

@@ -1,0 +1,59 @@
+"""What a person reads when a query fails, and what a progress report is reduced to."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from conf.settings import CandleSettings, RunSettings
+from streaming.application import one_line
+from streaming.progress import summarize
+
+pytestmark = pytest.mark.unit
+
+PYTHON_IN_JVM = """[STREAM_FAILED] Query [id = 1, runId = 2] terminated with exception: Py4J
+Traceback (most recent call last):
+  File "/somewhere/call.py", line 7, in call
+    raise e
+streaming.errors.SinkError: topic t: 3 of 3 candles not delivered
+
+  at org.apache.spark.sql.Something(Something.scala:1)
+"""
+
+
+def test_python_error_inside_the_jvm_gives_its_own_line() -> None:
+    line = one_line(RuntimeError(PYTHON_IN_JVM))
+    assert line == "streaming.errors.SinkError: topic t: 3 of 3 candles not delivered"
+
+
+def test_other_errors_give_their_first_line() -> None:
+    assert one_line(RuntimeError("first\nsecond")) == "first"
+    assert one_line(RuntimeError()) == "RuntimeError"
+
+
+def test_bad_setting_is_named() -> None:
+    with pytest.raises(ValidationError) as caught:
+        RunSettings.model_validate({"namespace": "No Good"})
+    assert one_line(caught.value).startswith("setting namespace: ")
+
+
+def test_progress_is_reduced() -> None:
+    class Row:
+        def asDict(self) -> dict[str, int]:  # noqa: N802 - Spark's name
+            return {"read": 7, "malformed": 1}
+
+    summary = summarize(
+        {
+            "batchId": 4,
+            "numInputRows": 7,
+            "durationMs": {"triggerExecution": 90},
+            "eventTime": {"watermark": "2026-01-01T00:00:00.000Z"},
+            "stateOperators": [{"numRowsTotal": 2, "numRowsDroppedByWatermark": 1}],
+            "observedMetrics": {"records": Row()},
+        }
+    )
+    assert summary["batch_ms"] == 90
+    assert summary["dropped_by_watermark"] == 1
+    assert summary["observed"] == {"records": {"read": 7, "malformed": 1}}
+    assert summarize({"batchId": 0})["state_rows"] == 0
+    assert CandleSettings().watermark_days > CandleSettings().max_age_days

@@ -1,0 +1,146 @@
+"""Every verdict and every reason, from aggregated rows. No Spark: the rows are made here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.candles.verdict import DIGIT, ROUNDED, judge, read_hour
+from tests.support.candle_records import closing, trade
+from tests.support.candle_rows import TRADES, digits, row
+
+pytestmark = pytest.mark.unit
+
+
+def test_complete_when_every_figure_equals_the_witness() -> None:
+    candle = judge(read_hour(row(TRADES)))
+    assert (candle.verdict, candle.reason, candle.witness) == ("complete", None, "STREAM")
+    assert candle.volume == Decimal("2.10000001")
+    assert candle.quote_volume == Decimal("212.55000099")
+    assert candle.taker_buy_volume == Decimal("0.10000001")
+    assert candle.taker_buy_quote_volume == Decimal("10.05000099")
+    assert (candle.first_trade_id, candle.last_trade_id, candle.trades) == (10, 12, 3)
+
+
+def test_not_final_without_a_close() -> None:
+    assert not read_hour(row(TRADES, closes=[])).is_final
+
+
+def test_quiet_hour_is_flat_at_the_witness_and_has_no_ids() -> None:
+    candle = judge(read_hour(row([], [closing([], quiet_at="0.75")])))
+    assert candle.verdict == "quiet"
+    assert {candle.open, candle.high, candle.low, candle.close} == {Decimal("0.75")}
+    assert (candle.volume, candle.quote_volume, candle.trades) == (0, 0, 0)
+    assert (candle.first_trade_id, candle.last_trade_id) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"trades": 4}, "count: 3 trades, witness 4"),
+        ({"first_trade_id": 9}, "first trade id: 10, witness 9"),
+        ({"last_trade_id": 13}, "last trade id: 12, witness 13"),
+        ({"open": 10_050_000_001}, "open: 100.5, witness 100.50000001"),
+        ({"high": 1}, "high: 101.25, witness 0.00000001"),
+        ({"low": 2}, "low: 99, witness 0.00000002"),
+        ({"close": 3}, "close: 99, witness 0.00000003"),
+        ({"volume": "2.10000002"}, "volume: 2.10000001, witness 2.10000002"),
+        ({"quote_volume": "212.5500010201"}, "quote volume: 212.55000099, witness 212.5500010201"),
+        ({"taker_buy_volume": "0.1"}, "taker buy volume: 0.10000001, witness 0.1"),
+        (
+            {"taker_buy_quote_volume": "11"},
+            "taker buy quote volume: 10.05000099, witness 11",
+        ),
+        ({"volume": None}, "witness incomplete"),
+        ({"trades": None}, "witness incomplete"),
+    ],
+)
+def test_disputed_names_what_differs(change: dict[str, Any], reason: str) -> None:
+    candle = judge(read_hour(row(TRADES, [closing(TRADES, **change)])))
+    assert (candle.verdict, candle.reason) == ("disputed", reason)
+
+
+def test_quote_volume_may_differ_by_the_rounding_of_each_trade() -> None:
+    rounded = closing(TRADES, quote_volume="212.55000102")
+    candle = judge(read_hour(row(TRADES, [rounded])))
+    assert (candle.verdict, candle.reason) == ("complete", ROUNDED)
+    assert candle.quote_volume == Decimal("212.55000099")
+
+
+def test_gap_is_disputed_even_if_the_witness_agrees() -> None:
+    candle = judge(read_hour(row(TRADES, gap_ids=2)))
+    assert candle.verdict == "disputed"
+    assert candle.reason == "gap of 2 ids"
+
+
+def test_duplicate_and_hole_show_in_the_count() -> None:
+    twice = judge(read_hour(row([*TRADES, TRADES[1]], [closing(TRADES)])))
+    assert twice.verdict == "disputed"
+    assert "4 trades in a span of 3 ids" in (twice.reason or "")
+    hole = judge(read_hour(row([TRADES[0], TRADES[2]])))
+    assert hole.verdict == "disputed"
+    assert "2 trades in a span of 3 ids" in (hole.reason or "")
+
+
+def test_two_witnesses_that_differ() -> None:
+    candle = judge(read_hour(row(TRADES, w_digest_high=8)))
+    assert (candle.verdict, candle.reason) == ("disputed", "witness changed")
+
+
+def test_trade_after_the_close_changes_the_verdict() -> None:
+    late = trade(13, "100")
+    candle = judge(read_hour(row([*TRADES, late], [closing(TRADES)])))
+    assert candle.verdict == "disputed"
+    assert "count: 4 trades, witness 3" in (candle.reason or "")
+
+
+def test_series_that_ends_inside_the_hour() -> None:
+    candle = judge(read_hour(row(TRADES, [closing(TRADES, witness="END")])))
+    assert (candle.verdict, candle.reason) == ("partial", "the series ends inside the hour")
+    assert candle.close == 99
+
+
+def test_series_that_begins_inside_the_hour_is_held_against_its_end_only() -> None:
+    whole = [trade(9, "500", "5"), *TRADES]
+    begins = closing(whole, begins_at_id=10)
+    candle = judge(read_hour(row(TRADES, [begins])))
+    assert (candle.verdict, candle.reason) == ("partial", "the series begins at id 10")
+    wrong = closing(whole, begins_at_id=10, last_trade_id=14)
+    assert judge(read_hour(row(TRADES, [wrong]))).verdict == "disputed"
+    other = judge(read_hour(row(TRADES, [closing(whole, begins_at_id=9)])))
+    assert other.verdict == "disputed"
+    assert "first id: 10, announced 9" in (other.reason or "")
+
+
+def test_series_that_begins_and_ends_inside_the_hour() -> None:
+    end = closing(TRADES, witness="END", begins_at_id=10)
+    candle = judge(read_hour(row(TRADES, [end])))
+    assert candle.verdict == "partial"
+    assert candle.reason == "the series begins at id 10; the series ends inside the hour"
+    empty = judge(read_hour(row([], [closing([], witness="END")])))
+    assert (empty.verdict, empty.open, empty.trades) == ("partial", None, 0)
+
+
+def test_real_witness_beside_an_end_counts() -> None:
+    both = [closing(TRADES, witness="END"), closing(TRADES)]
+    assert judge(read_hour(row(TRADES, both))).verdict == "complete"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 2**63 - 1), st.integers(0, 2**63 - 1), st.booleans()),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_sums_of_digits_are_the_exact_sums(figures: list[tuple[int, int, bool]]) -> None:
+    notional = sum(price * quantity for price, quantity, _ in figures)
+    fields = row(TRADES)
+    for position, digit in enumerate(digits(notional, 3)):
+        fields[f"notional_{position}"] = digit
+    fields["notional_3"] = notional // DIGIT**3
+    assert read_hour(fields).candle.quote_volume == Decimal(notional).scaleb(-16)
