@@ -8,6 +8,7 @@ killed is ended by `local.guard`; nothing but groups started here is ever signal
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import httpx
 
@@ -39,42 +41,68 @@ class _Guard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owner_pid = 0
-        self._pipe: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._groups: dict[int, int] = {}
 
-    def _write(self, line: str) -> None:
-        with self._lock:
-            if self._pipe is None or self._owner_pid != os.getpid():
+    def _ensure(self) -> IO[str]:
+        """Return the guard's input; a guard that someone ended is replaced and told everything."""
+        if (
+            self._process is None
+            or self._owner_pid != os.getpid()
+            or self._process.poll() is not None
+        ):
+            if self._owner_pid != os.getpid():  # forked: the parent's groups are the parent's
                 self._owner_pid = os.getpid()
-                self._pipe = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    cwd="/",
-                    text=True,
-                )
+                self._groups.clear()
                 atexit.register(self.close)
-            assert self._pipe.stdin is not None
-            try:
-                self._pipe.stdin.write(line + "\n")
-                self._pipe.stdin.flush()
-            except BrokenPipeError:  # someone ended the guard: the next group starts a new one
-                self._pipe = None
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+                text=True,
+            )
+            assert self._process.stdin is not None
+            for group, number in self._groups.items():
+                self._process.stdin.write(f"+{group} {number:d}\n")
+            self._process.stdin.flush()
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    def _tell(self, line: str) -> None:
+        guard = self._ensure()
+        try:
+            guard.write(line)
+            guard.flush()
+        except BrokenPipeError:  # ended just now; the next call starts another one
+            return
+
+    def prepare(self) -> None:
+        """Start the guard; called before the process, so that none is ever without."""
+        with self._lock:
+            self._ensure()
 
     def register(self, group: int, number: int) -> None:
-        self._write(f"+{group} {number}")
+        with self._lock:
+            self._tell(f"+{group} {number:d}\n")
+            self._groups[group] = number
 
     def forget(self, group: int) -> None:
-        self._write(f"-{group}")
+        with self._lock:
+            self._groups.pop(group, None)
+            self._tell(f"-{group}\n")
 
     def close(self) -> None:
+        """End the guard, and with it whatever is still registered."""
         with self._lock:
-            pipe, self._pipe = self._pipe, None
-            if pipe is not None and self._owner_pid == os.getpid():
-                assert pipe.stdin is not None
-                pipe.stdin.close()
-                pipe.wait()
+            process, self._process = self._process, None
+            if process is not None and self._owner_pid == os.getpid():
+                assert process.stdin is not None
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
+                process.wait()
 
 
 _guard = _Guard()
@@ -143,28 +171,32 @@ class ManagedProcess:
         if self.is_running:
             message = f"{self.name} runs already (pid {self.pid})"
             raise LocalError(message)
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
-            self._log_start = log.tell()
-            self._is_asked = self._is_finished = False
-            try:
-                self._process = subprocess.Popen(
-                    self.command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **self._env},
-                    cwd=self._cwd,
-                    start_new_session=True,
-                    user=self._user,
-                    group=_group_of(self._user),
-                    extra_groups=[] if self._user else None,
-                )
-            except OSError as error:
-                message = f"{self.name} cannot be started: {error}"
-                raise LocalError(message) from error
+        self._is_asked = self._is_finished = False
+        try:
+            _guard.prepare()
+            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            with self.log_path.open("ab") as log:
+                self._log_start = log.tell()
+                self._process = self._open(log)
+        except OSError as error:
+            message = f"{self.name} cannot be started: {error}"
+            raise LocalError(message) from error
         _guard.register(self._process.pid, self._stop_signal)
         return self
+
+    def _open(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self._env},
+            cwd=self._cwd,
+            start_new_session=True,
+            user=self._user,
+            group=_group_of(self._user),
+            extra_groups=[] if self._user else None,
+        )
 
     def wait_ready(self, condition: Condition, timeout_s: float) -> None:
         """Wait until the condition holds.

@@ -100,7 +100,7 @@ class LocalStack:
         try:
             java_program()
             if self._fresh:
-                self._forget()
+                self.forget()
             self._launcher = Launcher(
                 self.log_dir, self.settings.start_timeout_s, self.settings.stop_timeout_s
             )
@@ -122,7 +122,8 @@ class LocalStack:
         self._ports.release()
         self._lock.release()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Remove what the servers stored and logged; only while they are down."""
         postgres.remove_data(self._folder / "postgres")
         for name in ("kafka", "hdfs", "s3", "logs"):
             shutil.rmtree(self._folder / name, ignore_errors=True)

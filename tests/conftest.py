@@ -67,8 +67,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         jars_dir=ROOT / ".deps" / "jars",
         durable=False,
     )
-    with LocalStack(settings, fresh=True) as running:
-        yield running
+    servers = LocalStack(settings, fresh=True)
+    with servers:
+        yield servers
+    servers.forget()  # as root the data may lie outside pytest's own folders
 
 
 @pytest.fixture

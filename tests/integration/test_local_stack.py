@@ -193,7 +193,7 @@ def test_nothing_is_left_when_the_owner_is_killed_and_a_second_start_finds_the_d
         told = json.loads(owner.stdout.readline())
         assert set(told["pids"]) == PARTS
         assert not set(told["environment"].items()) & {
-            item for item in stack.environment().items() if "127.0.0.1" in item[1]
+            item for item in stack.environment().items() if "127.0.0.1:" in item[1]
         }
         with psycopg2.connect(told["environment"]["NEXTHOUR_POSTGRES_URL"]) as connection:
             connection.cursor().execute("CREATE TABLE kept AS SELECT 7 AS number")
