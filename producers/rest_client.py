@@ -37,7 +37,12 @@ def should_retry(error: BaseException) -> bool:
 
 
 class RestClient:
-    """Requests to one REST base. Use as an asynchronous context manager."""
+    """Requests to one REST base. Use as an asynchronous context manager.
+
+    Attributes:
+        used_weight: as the exchange last reported it.
+        weight_limit: per minute.
+    """
 
     def __init__(self, base_url: str, settings: ProducerSettings) -> None:
         self._settings = settings
@@ -46,7 +51,7 @@ class RestClient:
         )
         self._slots = asyncio.Semaphore(settings.rest_parallel)
         self._not_before_s = 0.0
-        self._weight_limit = DEFAULT_WEIGHT_LIMIT
+        self.weight_limit = DEFAULT_WEIGHT_LIMIT
         self.used_weight = 0
 
     async def __aenter__(self) -> RestClient:
@@ -59,7 +64,7 @@ class RestClient:
 
     def set_weight_limit(self, per_minute: int) -> None:
         """Take over the limit that `exchangeInfo` states."""
-        self._weight_limit = per_minute
+        self.weight_limit = per_minute
 
     async def server_time_ms(self) -> int:
         """Return the exchange's time, UTC epoch ms."""
@@ -114,9 +119,12 @@ class RestClient:
         backoff = self._settings.retry_base_s * 2.0**state.attempt_number
         return max(asked, min(backoff, self._settings.retry_cap_s))
 
+    def pause_s(self) -> float:
+        """Return for how long nothing will be sent; 0 if requests flow."""
+        return max(0.0, self._not_before_s - time.monotonic())
+
     async def _pace(self) -> None:
-        wait = self._not_before_s - time.monotonic()
-        if wait > 0:
+        while (wait := self.pause_s()) > 0:
             await asyncio.sleep(wait)
 
     async def _once(self, path: str, params: dict[str, Any] | None) -> Any:
@@ -139,7 +147,7 @@ class RestClient:
         if not used.isdigit():
             return
         self.used_weight = int(used)
-        if self.used_weight >= self._settings.rest_weight_share * self._weight_limit:
+        if self.used_weight >= self._settings.rest_weight_share * self.weight_limit:
             # The window is the clock minute; the exchange's clock is not ours, hence the second.
             self._hold_off(61.0 - time.time() % 60)
 
