@@ -163,9 +163,11 @@ def start(plan: HdfsPlan, launcher: Launcher) -> None:
     if not (plan.folder / "namenode" / "current" / "VERSION").exists():
         command = [*namenode_java, NAMENODE_CLASS, "-format", "-force", "-nonInteractive"]
         launcher.finish("namenode-format", command)
-    namenode = launcher.start("namenode", [*namenode_java, NAMENODE_CLASS], env=JVM_ENVIRONMENT)
+    namenode = launcher.start(
+        "namenode", [*namenode_java, NAMENODE_CLASS], env=JVM_ENVIRONMENT, cwd=plan.folder
+    )
     datanode_command = [*_java(plan, plan.datanode_heap_mb), DATANODE_CLASS]
-    datanode = launcher.start("datanode", datanode_command, env=JVM_ENVIRONMENT)
+    datanode = launcher.start("datanode", datanode_command, env=JVM_ENVIRONMENT, cwd=plan.folder)
     takes_blocks = answers(f"{plan.http_url}/jmx?qry={STATE_BEAN}", _serves)
     lists = answers(f"{plan.http_url}/webhdfs/v1/?op=LISTSTATUS")
 

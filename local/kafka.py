@@ -153,5 +153,5 @@ def start(plan: KafkaPlan, launcher: Launcher) -> None:
         command += ["--cluster-id", CLUSTER_ID, "--config", str(plan.properties_file)]
         launcher.finish("kafka-format", command)
     command = [*_java(plan), "kafka.Kafka", str(plan.properties_file)]
-    broker = launcher.start("kafka", command, env=JVM_ENVIRONMENT)
+    broker = launcher.start("kafka", command, env=JVM_ENVIRONMENT, cwd=plan.folder)
     broker.wait_ready(log_has(broker, READY), launcher.start_timeout_s)

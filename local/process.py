@@ -102,7 +102,8 @@ class _Guard:
                 assert process.stdin is not None
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.close()
-                process.wait()
+                if not self._groups:  # else it has work to do, after this process is gone
+                    process.wait()
 
 
 _guard = _Guard()

@@ -70,6 +70,6 @@ def start(plan: S3Plan, launcher: Launcher) -> None:
     command = [str(java_program()), *small_server_options(plan.heap_mb)]
     command += ["-DLOG_LEVEL=WARN", "-cp", class_path(plan.jars), MAIN_CLASS]
     command += ["--properties", str(config)]
-    server = launcher.start("s3", command, env=JVM_ENVIRONMENT)
+    server = launcher.start("s3", command, env=JVM_ENVIRONMENT, cwd=plan.folder)
     # without a signature any answer is a refusal; that it answers is what counts
     server.wait_ready(answers(plan.endpoint_url, lambda _: True), launcher.start_timeout_s)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic_settings import BaseSettings
+
 from conf.names import Namespace
 from conf.settings import (
     HdfsSettings,
@@ -16,7 +18,7 @@ from conf.settings import (
     SparkSettings,
 )
 
-SECTIONS = {
+SECTIONS: dict[str, tuple[type[BaseSettings], str]] = {
     "kafka": (KafkaSettings, "NEXTHOUR_KAFKA_"),
     "hdfs": (HdfsSettings, "NEXTHOUR_HDFS_"),
     "postgres": (PostgresSettings, "NEXTHOUR_POSTGRES_"),
