@@ -13,8 +13,6 @@ LOCK_Darwin-arm64 := requirements/macos-arm64.txt
 LOCK := $(LOCK_$(PLATFORM))
 UV := $(BIN)/uv
 PYTEST := $(BIN)/python -m pytest
-# tests on the shared market data need that folder; a public clone has none
-export NEXTHOUR_SHARED_DATA ?= ../shared/data
 
 .PHONY: help
 help: ## show this list
