@@ -5,11 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg2
-from alembic import command
-from alembic.config import Config
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
 from conf.names import Namespace
 from conf.settings import PostgresSettings
@@ -46,6 +42,12 @@ def connect(
 
 def migrate(settings: PostgresSettings, namespace: Namespace) -> None:
     """Bring the namespace's schema to the newest version; does nothing if it is there."""
+    # A second of imports that no process needs which only reads or writes rows.
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
     config = Config()
     config.set_main_option(
         "script_location", str(Path(__file__).parents[1] / "contracts" / "migrations")
