@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 DAY_MS = 86_400_000
 TIMEOUT_S = 10.0
+LIST_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,10 @@ def ensure_topics(kafka: KafkaSettings, run: RunSettings) -> None:
     specs = topic_specs(kafka, Namespace(run.namespace))
     admin = AdminClient(kafka.client_config(), logger=CLIENT_LOG)
     try:
-        existing = admin.list_topics(timeout=TIMEOUT_S).topics
-        missing = [spec for spec in specs if spec.name not in existing]
-        _create(admin, missing, kafka.replication_factor)
-        _check(admin, [spec for spec in specs if spec.name in existing], existing)
+        listed = admin.list_topics(timeout=TIMEOUT_S).topics
+        missing = [spec for spec in specs if spec.name not in listed]
+        made = _create(admin, missing, kafka.replication_factor)
+        _check(admin, [spec for spec in specs if spec.name not in made])
     except KafkaException as error:
         message = (
             f"no Kafka at {kafka.bootstrap_servers} ({kafka_error(error).str()}); "
@@ -78,9 +80,10 @@ def ensure_topics(kafka: KafkaSettings, run: RunSettings) -> None:
         raise StartupError(message) from error
 
 
-def _create(admin: AdminClient, specs: list[TopicSpec], replication: int) -> None:
+def _create(admin: AdminClient, specs: list[TopicSpec], replication: int) -> set[str]:
+    """Create topics and return the names of those that did not exist."""
     if not specs:
-        return
+        return set()
     topics = [
         NewTopic(
             spec.name,
@@ -90,6 +93,7 @@ def _create(admin: AdminClient, specs: list[TopicSpec], replication: int) -> Non
         )
         for spec in specs
     ]
+    made = set()
     for name, future in admin.create_topics(topics, request_timeout=TIMEOUT_S).items():
         try:
             future.result()
@@ -99,15 +103,18 @@ def _create(admin: AdminClient, specs: list[TopicSpec], replication: int) -> Non
             if cause.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 message = f"topic {name} cannot be made: {cause.str()}"
                 raise StartupError(message) from error
-        log.info("topic made", topic=name)
+        else:
+            made.add(name)
+            log.info("topic made", topic=name)
+    return made
 
 
-def _check(admin: AdminClient, specs: list[TopicSpec], existing: dict[str, object]) -> None:
+def _check(admin: AdminClient, specs: list[TopicSpec]) -> None:
     resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
     configs = admin.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
     by_name = {resource.name: future.result() for resource, future in configs.items()}
     for spec in specs:
-        found = len(existing[spec.name].partitions)  # type: ignore[attr-defined] # untyped client
+        found = _partitions(admin, spec.name)
         if found != spec.partitions:
             message = (
                 f"topic {spec.name} has {found} partitions, not {spec.partitions}: symbols must not "
@@ -122,3 +129,15 @@ def _check(admin: AdminClient, specs: list[TopicSpec], existing: dict[str, objec
                     "change it or use another NEXTHOUR_NAMESPACE"
                 )
                 raise StartupError(message)
+
+
+def _partitions(admin: AdminClient, name: str) -> int:
+    """Return the partitions of an existing topic; one that was just made is listed a moment later."""
+    give_up_s = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < give_up_s:
+        topic = admin.list_topics(name, timeout=TIMEOUT_S).topics.get(name)
+        if topic is not None and topic.error is None and topic.partitions:
+            return len(topic.partitions)
+        time.sleep(LIST_AGAIN_S)
+    message = f"topic {name} exists and has no leader; look after the brokers"
+    raise StartupError(message)

@@ -1,0 +1,247 @@
+"""Whole producer processes against the stand-in exchange and a real broker."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from conf.names import HOUR_MS
+from tests.support.bundle import Bundle
+from tests.support.eventually import eventually
+from tests.support.exchange import ExchangeServer
+from tests.support.producer_runs import (
+    check_against_book,
+    closes_of,
+    producer,
+    read_dead,
+    read_trades,
+)
+
+pytestmark = pytest.mark.integration
+
+SPEED = 600
+START_MS = 1_767_225_600_000
+SYMBOLS = "BTCUSDT,ETHUSDT,DOTUSDT,USDCUSDT"
+CAPTURE = "binance-spot-btc-eth-trades-20240808T2354Z.jsonl.gz"
+TICKS = Path(__file__).parents[2].parent / "shared" / "data" / "ticks" / CAPTURE
+
+StartExchange = Callable[..., ExchangeServer]
+
+
+def start(exchange_server: StartExchange, **variables: object) -> ExchangeServer:
+    given: dict[str, object] = {
+        "symbols": SYMBOLS,
+        "speed": SPEED,
+        "hold": True,
+        "history_hours": 24,
+    }
+    return exchange_server(**{**given, **variables})
+
+
+def run_variables(**more: object) -> dict[str, object]:
+    return {"NEXTHOUR_SYMBOLS": SYMBOLS, "NEXTHOUR_SPEED": SPEED, **more}
+
+
+def hours_closed(exchange: ExchangeServer, symbol: str = "BTCUSDT") -> int:
+    closes = exchange.get("/oracle/closes", since_ms=0)
+    assert isinstance(closes, list)
+    return sum(row["symbol"] == symbol for row in closes)
+
+
+def test_hours_traded_quiet_and_halted_are_the_exchanges_book(
+    settings: Bundle, exchange_server: StartExchange, tmp_path: Path
+) -> None:
+    """0 missing, 0 doubled, in order, one CLOSE per hour with the book's figures; stops in 10 s."""
+    exchange = start(exchange_server, quiet_hours="DOTUSDT:1", halted_hours="*:2")
+    exchange.post("/clock/start")
+    with producer(settings, exchange, tmp_path, **run_variables()) as run:
+        eventually(lambda: run.metric("hours_closed_total") >= 16, 90, message="4 hours closed")
+        assert run.is_healthy()
+        assert run.metric("hours_halted_total") == 4
+        asked_s = time.monotonic()
+        run.process.ask_to_stop()
+        assert run.process.wait(15) == 0
+        assert time.monotonic() - asked_s < 10
+        totals = orjson.loads(run.process.log_text().splitlines()[-1])
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    for symbol in SYMBOLS.split(","):
+        assert check_against_book(exchange, symbol, series[symbol]) >= 4
+        hours = [(c.open_time_ms - START_MS) // HOUR_MS for c in closes_of(series[symbol])]
+        assert hours[:4] == [0, 1, 3, 4]
+        assert all(close.begins_at_id is None for close in closes_of(series[symbol]))
+    quiet = closes_of(series["DOTUSDT"])[1]
+    assert (quiet.trades, quiet.first_trade_id, quiet.last_trade_id) == (0, -1, -1)
+    records = sum(len(records) for records in series.values())
+    assert totals["records_committed"] == records
+    assert totals["dead_letters"] == 0
+
+
+def test_injected_faults_become_dead_letters_and_the_series_stays_whole(
+    settings: Bundle, exchange_server: StartExchange, tmp_path: Path
+) -> None:
+    exchange = start(exchange_server, trades_per_hour=8_000)
+    kinds = {
+        "drop": 5,
+        "duplicate": 4,
+        "malformed": 3,
+        "unknown_event": 2,
+        "bad_price": 3,
+        "future_time": 2,
+    }
+    with producer(settings, exchange, tmp_path, **run_variables()) as run:
+        eventually(run.is_healthy, 60, message="connected")
+        exchange.post("/clock/start")
+        for kind, count in kinds.items():
+            exchange.post("/faults", {"kind": kind, "symbol": "BTCUSDT", "count": count})
+        eventually(lambda: run.metric("hours_closed_total", symbol="BTCUSDT") >= 2, 60)
+        assert run.metric("duplicates_total", symbol="BTCUSDT") == 4
+        assert run.metric("gaps_filled_total", symbol="BTCUSDT") >= 1
+        assert run.metric("gap_ids_total") == 0
+        assert run.metric("dead_letters_total", reason="malformed") == 3
+        run.process.ask_to_stop()
+        assert run.process.wait(15) == 0
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    for symbol in SYMBOLS.split(","):
+        assert check_against_book(exchange, symbol, series[symbol]) >= 2
+    from_rest = [r for r in series["BTCUSDT"] if r.kind == "TRADE" and r.source == "REST"]
+    assert len(from_rest) >= 5 + 3 + 2, "dropped and refused trades come from REST"
+    dead = read_dead(settings.kafka, settings.namespace.dead_topic)
+    reasons = [letter["reason"].split(":")[0] for letter in dead]
+    assert {reason: reasons.count(reason) for reason in set(reasons)} == {
+        "malformed": 3,
+        "unknown_event": 2,
+        "bad_price": 3,
+        "future_time": 2,
+    }
+    for letter in dead:
+        assert base64.b64decode(letter["raw"])
+        assert letter["received_time_ms"] >= START_MS
+        if letter["reason"].startswith(("bad_price", "future_time")):
+            assert letter["symbol"] == "BTCUSDT"
+
+
+def test_killed_and_started_again_it_goes_on_from_the_topics_tail(
+    settings: Bundle, exchange_server: StartExchange, tmp_path: Path
+) -> None:
+    """kill -9 in the middle, an outage over two ends of hours, then a second process."""
+    exchange = start(exchange_server)
+    exchange.post("/clock/start")
+    with producer(settings, exchange, tmp_path, **run_variables()) as run:
+        eventually(lambda: run.metric("trades_published_total") > 500, 60)
+        assert run.process.pid is not None
+        run.process._process.send_signal(signal.SIGKILL)  # type: ignore[union-attr] # started above
+        run.process.wait(5)
+    closed = hours_closed(exchange)
+    eventually(lambda: hours_closed(exchange) >= closed + 2, 60, message="two hours pass")
+    with producer(settings, exchange, tmp_path, name="second", **run_variables()) as run:
+        eventually(
+            lambda: run.metric("hours_closed_total", symbol="BTCUSDT") >= 3, 60, message="caught up"
+        )
+        assert run.metric("hours_closed_by_rest_total", symbol="BTCUSDT") >= 1
+        run.process.ask_to_stop()
+        assert run.process.wait(15) == 0
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    for symbol in SYMBOLS.split(","):
+        assert check_against_book(exchange, symbol, series[symbol]) >= 3
+        witnesses = {close.witness for close in closes_of(series[symbol])}
+        assert witnesses == {"STREAM", "REST"}
+
+
+def test_a_second_producer_fences_the_first_without_loss(
+    settings: Bundle, exchange_server: StartExchange, tmp_path: Path
+) -> None:
+    exchange = start(exchange_server)
+    exchange.post("/clock/start")
+    with producer(settings, exchange, tmp_path, **run_variables()) as first:
+        eventually(lambda: first.metric("trades_published_total") > 500, 60)
+        with producer(settings, exchange, tmp_path, name="second", **run_variables()) as second:
+            assert first.process.wait(60) == 3
+            lines = first.process.log_text().splitlines()
+            assert lines[-1].startswith("producers: another producer took over")
+            eventually(lambda: second.metric("hours_closed_total") >= 8, 60)
+            second.process.ask_to_stop()
+            assert second.process.wait(15) == 0
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    for symbol in SYMBOLS.split(","):
+        assert check_against_book(exchange, symbol, series[symbol]) >= 1
+
+
+def test_two_shards_share_the_symbols(
+    settings: Bundle, exchange_server: StartExchange, tmp_path: Path
+) -> None:
+    exchange = start(exchange_server)
+    exchange.post("/clock/start")
+    variables = run_variables()
+    with (
+        producer(settings, exchange, tmp_path, "--shard", "1/2", name="one", **variables) as one,
+        producer(settings, exchange, tmp_path, "--shard", "2/2", name="two", **variables) as two,
+    ):
+        eventually(
+            lambda: one.metric("hours_closed_total") + two.metric("hours_closed_total") >= 8, 90
+        )
+        for run in (one, two):
+            run.process.ask_to_stop()
+            assert run.process.wait(15) == 0
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    for symbol in SYMBOLS.split(","):
+        assert check_against_book(exchange, symbol, series[symbol]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"NEXTHOUR_SYMBOLS": "BTCUSDT,NOUSDT"}, "producers: unknown symbol NOUSDT: "),
+        ({"NEXTHOUR_EXCHANGE_REST_URL": "http://127.0.0.1:9"}, "producers: no exchange at "),
+        ({"NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}, "producers: no Kafka at "),
+        ({"NEXTHOUR_PRODUCER_SHARD": "3/2"}, "producers: shard 3/2: "),
+    ],
+)
+def test_what_keeps_it_from_starting_is_one_line(
+    settings: Bundle,
+    exchange_server: StartExchange,
+    tmp_path: Path,
+    variables: dict[str, str],
+    line: str,
+) -> None:
+    exchange = start(exchange_server)
+    with producer(settings, exchange, tmp_path, **run_variables(**variables)) as run:
+        assert run.process.wait(60) == 2
+        (only,) = run.process.log_text().splitlines()
+        assert only.startswith(line)
+
+
+@pytest.mark.realdata
+def test_a_replayed_capture_ends_with_end_records(
+    settings: Bundle, exchange_server: StartExchange, tmp_path: Path
+) -> None:
+    """34,419 real messages in, 34,419 trades out; the exchange's end of capture ends the process."""
+    exchange = exchange_server(capture=TICKS, hold=True, speed=60)
+    variables = {"NEXTHOUR_SYMBOLS": "BTCUSDT,ETHUSDT", "NEXTHOUR_SPEED": 60}
+    with producer(settings, exchange, tmp_path, **variables) as run:
+        eventually(run.is_healthy, 60, message="connected")
+        exchange.post("/clock/start")
+        assert run.process.wait(90) == 0
+        totals = orjson.loads(run.process.log_text().splitlines()[-1])
+    assert totals["trades_published"] == 34_419
+    assert totals["gap_ids"] == totals["dead_letters"] == 0
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    expected = {"BTCUSDT": (19_904, 61685.99, 61686.00), "ETHUSDT": (14_515, 2682.50, 2682.50)}
+    for symbol, (count, closes_at, opens_at) in expected.items():
+        trades = [r for r in series[symbol] if r.kind == "TRADE"]
+        ids = [r.trade_id for r in trades]
+        assert ids[0] is not None
+        assert ids == list(range(ids[0], ids[0] + count))
+        first, second = closes_of(series[symbol])
+        midnight = 1_723_161_600_000
+        assert (first.open_time_ms, first.witness) == (midnight - HOUR_MS, "STREAM")
+        assert first.begins_at_id == ids[0]
+        assert first.close == round(closes_at * 10**8)
+        assert (second.open_time_ms, second.witness, second.trades) == (midnight, "END", None)
+        opening = next(r for r in trades if r.trade_time_ms >= midnight)
+        assert opening.price == round(opens_at * 10**8)
