@@ -33,8 +33,7 @@ class FolderLock:
             self._folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            message = f"cannot write into {self._folder} ({error.strerror}): make it writable or set NEXTHOUR_LOCAL_RUN_DIR"
-            raise LocalError(message) from error
+            raise self._unwritable(error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -42,9 +41,18 @@ class FolderLock:
             os.close(handle)
             message = f"a stack already runs in {self._folder} (process {owner}): stop it first"
             raise LocalError(message) from error
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(handle)
+            raise self._unwritable(error) from error
         self._handle = handle
+
+    def _unwritable(self, error: OSError) -> LocalError:
+        return LocalError(
+            f"cannot write into {self._folder} ({error.strerror}): make it writable with some GiB free, or set NEXTHOUR_LOCAL_RUN_DIR"
+        )
 
     def release(self) -> None:
         """Give the lock back. May be repeated."""

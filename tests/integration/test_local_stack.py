@@ -213,4 +213,5 @@ def test_nothing_is_left_when_the_owner_is_killed_and_a_second_start_finds_the_d
     assert processes_of(folder) == []
     with pytest.raises(LocalError, match="not up"):
         again.environment()
+    again.forget()
     assert set(stack.pids()) == PARTS
