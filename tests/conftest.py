@@ -26,6 +26,7 @@ from conf.connections.spark import build_session
 from conf.local_stack import LocalStackSettings
 from conf.names import Namespace
 from conf.settings import HdfsSettings
+from local.java import class_path
 from local.ports import HOST, PortClaims
 from local.stack import LocalStack
 from tests.support.bundle import Bundle, bundle_of, spark_settings
@@ -91,6 +92,7 @@ def settings(stack: LocalStack, namespace: Namespace, tmp_path: Path) -> Bundle:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """One small Spark for the whole test run; it needs no stack."""
+    class_path(ROOT / ".deps" / "jars" / "spark")  # without jars every Kafka test would mislead
     session = build_session("nexthour-tests", spark_settings(), HdfsSettings(url="file:///"))
     yield session
     session.stop()
