@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from fsspec.implementations.webhdfs import WebHDFS
     from pyspark.sql import SparkSession
 
+# A JVM of a few seconds: compiling as far as C2 would double its processor time.
+SHORT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 EXIT_MISSING = 2
 EXIT_CANDIDATE = 4
 EXIT_INTERRUPTED = 130
@@ -144,7 +146,7 @@ def check_stores(job: Job, files: WebHDFS, registry: Registry) -> None:
         JobError: naming the store and its address.
     """
     try:
-        files.exists("/")
+        files.ls("/")  # not `exists`, which takes a refused connection for a no
     except (requests.RequestException, OSError) as error:
         message = f"HDFS does not answer at {job.hdfs.http_url}: start it or set NEXTHOUR_HDFS_HTTP_URL ({error})"
         raise JobError(message) from error
@@ -265,6 +267,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 def main() -> int:
     """Run the job from the environment; returns the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", SHORT_JVM)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

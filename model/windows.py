@@ -32,6 +32,9 @@ WINDOW_SCHEMA = (
     "symbol string, open_time_ms bigint, coin int, sequence array<float>, static array<float>, "
     "sigma double, last_close double, target_z float, part string"
 )
+HISTORY_SCHEMA = (
+    "open_time timestamp, open double, high double, low double, close double, volume double"
+)
 _ROW_EXTRA_BYTES = 64  # of a window beside its two float lists
 _PANEL = ("symbol", "open_time_ms", "open", "high", "low", "close", "volume")
 
@@ -122,15 +125,16 @@ def windows_frame(
     """
     from pyspark.sql import functions as f
 
-    history: DataFrame | None = None
-    for symbol, path in paths.items():
-        one = session.read.parquet(path).select(
-            f.lit(symbol).alias("symbol"),
-            f.unix_millis("open_time").alias("open_time_ms"),
-            *[f.col(name).cast("double") for name in _PANEL[2:]],
-        )
-        history = one if history is None else history.unionByName(one)
-    assert history is not None
+    # With the schema given, Spark opens no file before the job itself.
+    history = session.read.schema(HISTORY_SCHEMA).parquet(*paths.values())
+    file_symbols = f.create_map(
+        *[f.lit(text) for symbol, path in paths.items() for text in (_file_name(path), symbol)]
+    )
+    history = history.select(
+        file_symbols[f.col("_metadata.file_name")].alias("symbol"),
+        f.unix_millis("open_time").alias("open_time_ms"),
+        *_PANEL[2:],
+    )
     hour = f.expr(f"(open_time_ms - {plan.first_ms}) div {HOUR_MS}")
     first = f.expr(f"floor((hour - 1) / {plan.chunk_hours})")
     last = f.expr(f"floor((hour + {VOLATILITY_HOURS}) / {plan.chunk_hours})")
@@ -142,6 +146,10 @@ def windows_frame(
         .groupBy("chunk")
         .applyInPandas(_chunk_function(spec, plan), WINDOW_SCHEMA)
     )
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _chunk_function(

@@ -176,7 +176,7 @@ def test_a_damaged_local_copy_is_found(
     version = registry.publish(version_dir, manifest())
     local = registry.fetch(version, tmp_path / "local")
     (local / "card.md").write_text("scribble")
-    with pytest.raises(RegistryError, match="card.md"):
+    with pytest.raises(RegistryError, match=r"card\.md"):
         registry.fetch(version, tmp_path / "local")
 
 

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import orjson
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -62,10 +62,15 @@ def run_job(settings: Bundle, **changes: str) -> subprocess.CompletedProcess[str
     )
 
 
-def events(errors: str) -> list[dict[str, object]]:
-    return [orjson.loads(line) for line in errors.splitlines() if line.startswith("{")]
+def versions(settings: Bundle) -> pd.DataFrame:
+    with connect(settings.postgres, settings.namespace) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM model_version ORDER BY created_at")
+            names = [column.name for column in cursor.description or ()]
+            return pd.DataFrame(cursor.fetchall(), columns=names)
 
 
+@pytest.mark.timeout(600)
 def test_from_history_to_a_scored_hour(
     settings: Bundle, panel: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -77,8 +82,7 @@ def test_from_history_to_a_scored_hour(
     champion = registry.champion()
     assert champion is not None
     assert champion.status == "bootstrap"
-    with connect(settings.postgres, settings.namespace) as connection:
-        rows = pd.read_sql("SELECT * FROM model_version", connection)  # type: ignore[call-overload]
+    rows = versions(settings)
     assert list(rows["version"]) == [champion.version]
     assert rows["status"][0] == "bootstrap"
     assert rows["sha256"][0] == champion.sha256
@@ -99,10 +103,7 @@ def test_from_history_to_a_scored_hour(
     again = run_job(settings)
     assert again.returncode == 0, again.stderr[-3000:]
     assert "Spark" not in again.stderr
-    with connect(settings.postgres, settings.namespace) as connection:
-        rows = pd.read_sql(  # type: ignore[call-overload]
-            "SELECT * FROM model_version ORDER BY created_at", connection
-        )
+    rows = versions(settings)
     assert list(rows["status"]) == ["previous", "bootstrap"]
     assert rows["weights_hash"][0] == rows["weights_hash"][1]
 
@@ -133,14 +134,24 @@ def test_a_store_that_is_away_is_named_in_one_line(
     assert variable in lines[0]
 
 
-def test_interrupted_it_ends_and_promotes_nothing(settings: Bundle, panel: pd.DataFrame) -> None:
+def test_interrupted_in_spark_it_ends_and_promotes_nothing(
+    settings: Bundle, panel: pd.DataFrame
+) -> None:
     load_history(settings, panel)
     log = settings.run.var_dir / "job.log"
     with log.open("w") as errors:
         job = subprocess.Popen(JOB, cwd=ROOT, env=environment(settings), stderr=errors)
-        eventually(lambda: '"step": "fit"' in log.read_text(), 120.0)
-        job.send_signal(signal.SIGTERM)
-        assert job.wait(10) == 130
+        try:
+            eventually(lambda: '"step": "make windows"' in log.read_text(), 120.0)
+            # Spark's own first lines: the JVM is there, the windows are not
+            eventually(lambda: "log4j" in log.read_text(), 120.0)
+            children = psutil.Process(job.pid).children(recursive=True)
+            job.send_signal(signal.SIGTERM)
+            assert job.wait(10) == 130
+        finally:
+            job.kill()
+    assert log.read_text().splitlines()[-1].startswith("interrupted")
+    assert children
+    assert not psutil.wait_procs(children, timeout=20)[1]
     registry = Registry(open_s3(settings.s3), settings.s3.bucket, settings.namespace.s3_prefix)
     assert registry.champion() is None
-    assert "interrupted" in log.read_text()
