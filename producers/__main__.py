@@ -18,6 +18,7 @@ import structlog
 from pydantic import ValidationError
 
 from conf.producer import ProducerSettings
+from conf.settings import CandleSettings, ExchangeSettings, KafkaSettings, RunSettings
 from producers.app import Application, Config
 from producers.errors import FencedError, ProducerError
 
@@ -91,6 +92,15 @@ def _log_to_stderr(level: str) -> None:
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _setting_line(error: ValidationError) -> str:
+    """Return which environment variable is wrong, and why."""
+    first = error.errors()[0]
+    classes = (RunSettings, ExchangeSettings, KafkaSettings, CandleSettings, ProducerSettings)
+    prefixes = {kind.__name__: kind.model_config.get("env_prefix", "") for kind in classes}
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    return f"setting {prefixes.get(error.title, '')}{name}: {first['msg']}"
 
 
 def _one_line(text: str, code: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import httpx
 import structlog
@@ -11,6 +12,8 @@ from conf.connections.exchange_clock import ExchangeClock
 from producers.threads import in_thread
 
 log = structlog.get_logger(__name__)
+
+IDLE_SYNC_S = 1.0
 
 
 class KeptClock:
@@ -35,10 +38,16 @@ class KeptClock:
         """
         self._clock = await in_thread(self._ask)
 
-    async def keep(self, every_s: float) -> None:
-        """Ask again and again until cancelled; a failure is logged and the old estimate goes on."""
+    async def keep(self, every_s: float, is_idle: Callable[[], bool]) -> None:
+        """Ask again and again until cancelled; a failure is logged and the old estimate goes on.
+
+        Args:
+            every_s: wall seconds between two questions.
+            is_idle: whether no message has come yet. An accelerated exchange whose clock is still
+                held seems to run ahead, so until then it is asked every second.
+        """
         while True:
-            await asyncio.sleep(every_s)
+            await asyncio.sleep(min(every_s, IDLE_SYNC_S) if is_idle() else every_s)
             await self.try_sync()
 
     async def try_sync(self) -> None:

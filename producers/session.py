@@ -116,7 +116,9 @@ class Session:
         streams = [asyncio.create_task(self._read(client)) for client in self._clients]
         helpers = [
             asyncio.create_task(self._backfill.run()),
-            asyncio.create_task(self._parts.clock.keep(self._parts.settings.clock_sync_s)),
+            asyncio.create_task(
+                self._parts.clock.keep(self._parts.settings.clock_sync_s, self._is_idle)
+            ),
         ]
         try:
             await self._watch(streams, helpers)
@@ -126,6 +128,9 @@ class Session:
                 task.cancel()
             await asyncio.gather(*streams, *helpers, return_exceptions=True)
             await self._sink.close()
+
+    def _is_idle(self) -> bool:
+        return all(sequencer.counts.received == 0 for sequencer in self._sequencers.values())
 
     async def _watch(
         self, streams: Sequence[asyncio.Task[None]], helpers: Sequence[asyncio.Task[None]]

@@ -17,7 +17,7 @@ from producers.kafka_errors import CLIENT_LOG, kafka_error
 log = structlog.get_logger(__name__)
 
 DAY_MS = 86_400_000
-TIMEOUT_S = 10.0
+TIMEOUT_S = 6.0
 LIST_AGAIN_S = 0.1
 
 

@@ -6,6 +6,7 @@ import base64
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -48,10 +49,11 @@ def run_variables(**more: object) -> dict[str, object]:
     return {"NEXTHOUR_SYMBOLS": SYMBOLS, "NEXTHOUR_SPEED": SPEED, **more}
 
 
-def hours_closed(exchange: ExchangeServer, symbol: str = "BTCUSDT") -> int:
-    closes = exchange.get("/oracle/closes", since_ms=0)
-    assert isinstance(closes, list)
-    return sum(row["symbol"] == symbol for row in closes)
+def hours_over(exchange: ExchangeServer) -> int:
+    """Return how many hours of live trading are over, whether anybody listened or not."""
+    book = exchange.get("/oracle/candles", symbol="BTCUSDT", start_ms=START_MS, end_ms=2**52)
+    assert isinstance(book, list)
+    return len(book)
 
 
 def test_hours_traded_quiet_and_halted_are_the_exchanges_book(
@@ -59,10 +61,10 @@ def test_hours_traded_quiet_and_halted_are_the_exchanges_book(
 ) -> None:
     """0 missing, 0 doubled, in order, one CLOSE per hour with the book's figures; stops in 10 s."""
     exchange = start(exchange_server, quiet_hours="DOTUSDT:1", halted_hours="*:2")
-    exchange.post("/clock/start")
     with producer(settings, exchange, tmp_path, **run_variables()) as run:
+        eventually(run.is_healthy, 60, message="connected")
+        exchange.post("/clock/start")
         eventually(lambda: run.metric("hours_closed_total") >= 16, 90, message="4 hours closed")
-        assert run.is_healthy()
         assert run.metric("hours_halted_total") == 4
         asked_s = time.monotonic()
         run.process.ask_to_stop()
@@ -137,8 +139,8 @@ def test_killed_and_started_again_it_goes_on_from_the_topics_tail(
         assert run.process.pid is not None
         run.process._process.send_signal(signal.SIGKILL)  # type: ignore[union-attr] # started above
         run.process.wait(5)
-    closed = hours_closed(exchange)
-    eventually(lambda: hours_closed(exchange) >= closed + 2, 60, message="two hours pass")
+    over = hours_over(exchange)
+    eventually(lambda: hours_over(exchange) >= over + 2, 60, message="two hours pass")
     with producer(settings, exchange, tmp_path, name="second", **run_variables()) as run:
         eventually(
             lambda: run.metric("hours_closed_total", symbol="BTCUSDT") >= 3, 60, message="caught up"
@@ -193,27 +195,30 @@ def test_two_shards_share_the_symbols(
         assert check_against_book(exchange, symbol, series[symbol]) >= 1
 
 
-@pytest.mark.parametrize(
-    ("variables", "line"),
-    [
+def test_what_keeps_it_from_starting_is_one_line(
+    settings: Bundle, exchange_server: StartExchange, tmp_path: Path
+) -> None:
+    exchange = start(exchange_server)
+    cases = [
         ({"NEXTHOUR_SYMBOLS": "BTCUSDT,NOUSDT"}, "producers: unknown symbol NOUSDT: "),
         ({"NEXTHOUR_EXCHANGE_REST_URL": "http://127.0.0.1:9"}, "producers: no exchange at "),
         ({"NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}, "producers: no Kafka at "),
         ({"NEXTHOUR_PRODUCER_SHARD": "3/2"}, "producers: shard 3/2: "),
-    ],
-)
-def test_what_keeps_it_from_starting_is_one_line(
-    settings: Bundle,
-    exchange_server: StartExchange,
-    tmp_path: Path,
-    variables: dict[str, str],
-    line: str,
-) -> None:
-    exchange = start(exchange_server)
-    with producer(settings, exchange, tmp_path, **run_variables(**variables)) as run:
-        assert run.process.wait(60) == 2
-        (only,) = run.process.log_text().splitlines()
-        assert only.startswith(line)
+        ({"NEXTHOUR_SPEED": "0"}, "producers: setting NEXTHOUR_SPEED: "),
+    ]
+    with ExitStack() as stack:
+        runs = [
+            stack.enter_context(
+                producer(
+                    settings, exchange, tmp_path, name=f"case-{i}", **run_variables(**variables)
+                )
+            )
+            for i, (variables, _) in enumerate(cases)
+        ]
+        for run, (_, line) in zip(runs, cases, strict=True):
+            assert run.process.wait(60) == 2
+            (only,) = run.process.log_text().splitlines()
+            assert only.startswith(line)
 
 
 @pytest.mark.realdata
