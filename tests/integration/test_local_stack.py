@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 
@@ -202,14 +201,12 @@ def test_nothing_is_left_when_the_owner_is_killed_and_a_second_start_finds_the_d
         owner.wait()
     eventually(lambda: not processes_of(folder), 20, message="all servers of the killed owner end")
 
-    started = time.monotonic()
     settings = LocalStackSettings(run_dir=folder, jars_dir=ROOT / ".deps" / "jars", durable=False)
     again = LocalStack(settings)
     with again, psycopg2.connect(again.environment()["NEXTHOUR_POSTGRES_URL"]) as connection:
         cursor = connection.cursor()
         cursor.execute("SELECT number FROM kept")
         assert cursor.fetchone() == (7,)
-    assert time.monotonic() - started < 60
     assert processes_of(folder) == []
     with pytest.raises(LocalError, match="not up"):
         again.environment()
