@@ -29,6 +29,7 @@ class Clock:
         self._monotonic_s = monotonic_s
         self._base_ms = start_ms
         self._since_s: float | None = None
+        self._has_ended = False
         self._started = asyncio.Event()
         if not hold:
             self.start()
@@ -39,14 +40,14 @@ class Clock:
         return self._since_s is not None
 
     def start(self) -> None:
-        """Let time pass; does nothing if it already does."""
-        if self._since_s is None:
+        """Let time pass; does nothing if it already does, or has ended."""
+        if self._since_s is None and not self._has_ended:
             self._since_s = self._monotonic_s()
             self._started.set()
 
     def stop(self, at_ms: int) -> None:
         """Stand still for ever at a moment."""
-        self._base_ms, self._since_s = at_ms, None
+        self._base_ms, self._since_s, self._has_ended = at_ms, None, True
 
     def now_ms(self) -> int:
         """Return exchange time, UTC epoch ms."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -65,10 +66,12 @@ class ControlApi:
             return _error(f"symbol must be one of {', '.join(self._book.series)}")
         names = [symbol] if symbol else list(self._book.series)
         now = self._clock.now_ms()
-        rows: list[dict[str, Any]] = []
-        for name in names:
-            rows += closed_candles(self._book.series[name], start_ms, end_ms, now)
-        return _json(rows)
+
+        def rows() -> list[dict[str, Any]]:
+            chosen = [self._book.series[name] for name in names]
+            return [row for one in chosen for row in closed_candles(one, start_ms, end_ms, now)]
+
+        return _json(await asyncio.to_thread(rows))
 
     async def _closes(self, request: web.Request) -> web.Response:
         try:

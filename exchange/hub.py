@@ -18,10 +18,18 @@ _log = structlog.get_logger(__name__)
 
 
 class Client:
-    """One websocket: its streams, whether they come wrapped, and what waits to be written."""
+    """One websocket: its streams, the form they come in, and what waits to be written."""
 
-    def __init__(self, transport: asyncio.Transport, *, is_combined: bool, limit: int) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        *,
+        is_combined: bool,
+        limit: int,
+        is_micro: bool = False,
+    ) -> None:
         self.is_combined = is_combined
+        self.is_micro = is_micro
         self.streams: dict[str, None] = {}
         self.is_cut = False
         self._transport = transport
@@ -98,20 +106,36 @@ class Hub:
         listeners = self._by_stream.get(stream)
         if not listeners:
             return False
-        forms: dict[bool, bytes] = {}
+        self._send(listeners, stream, payload, wrapped)
+        return True
+
+    def announce(self, stream: str, payload: bytes) -> None:
+        """Queue a payload for every client, whatever it listens to."""
+        self._send(self.clients, stream, payload, None)
+
+    def _send(
+        self, listeners: set[Client], stream: str, payload: bytes, wrapped: bytes | None
+    ) -> None:
+        forms: dict[tuple[bool, bool], bytes] = {}
         for client in listeners:
-            form = forms.get(client.is_combined)
+            kind = (client.is_combined, client.is_micro)
+            form = forms.get(kind)
             if form is None:
-                body = payload
-                if client.is_combined:
-                    body = wrapped if wrapped is not None else wire.combined(stream, payload)
-                form = forms[client.is_combined] = wire.frame(body)
+                form = forms[kind] = wire.frame(_body(kind, stream, payload, wrapped))
             client.queue(form)
             self._touched.add(client)
-        return True
 
     def flush(self) -> None:
         """Write all that is queued."""
         for client in self._touched:
             self.messages_sent += client.flush()
         self._touched.clear()
+
+
+def _body(kind: tuple[bool, bool], stream: str, payload: bytes, wrapped: bytes | None) -> bytes:
+    is_combined, is_micro = kind
+    if is_micro:
+        payload, wrapped = wire.to_microseconds(payload), None
+    if not is_combined:
+        return payload
+    return wrapped if wrapped is not None else wire.combined(stream, payload)

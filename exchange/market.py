@@ -53,10 +53,11 @@ _ALT_SHARE = 0.55  # correlation of the alts' own parts with each other
 _COPULA_LIFT = 1.05  # unequal volatilities dilute correlation; this makes up for it
 _BRIDGE_SPREAD = 1.3  # volatility inside the hour against the mean move
 
-# USDC, in ticks around 1: a slow mean-reverting level.
+# USDC, in ten-thousandths around 1: a slow mean-reverting level.
 _STABLE_KEEP = 0.85
 _STABLE_SPREAD = 0.66
 _STABLE_LIMIT = 60.0
+_STABLE_UNITS = 1e4
 
 
 @dataclass(frozen=True)
@@ -282,8 +283,9 @@ class Market:
         self, rng: np.random.Generator, starts: Floats, levels: Floats, bars: MarketBars
     ) -> None:
         columns = np.flatnonzero(self._stable)
-        first = np.rint(self._peg + starts)[:, columns].astype(np.int64)
-        last = np.rint(self._peg + levels)[:, columns].astype(np.int64)
+        ticks = self._units / _STABLE_UNITS
+        first = np.rint(self._peg + ticks * starts)[:, columns].astype(np.int64)
+        last = np.rint(self._peg + ticks * levels)[:, columns].astype(np.int64)
         reach = rng.integers(0, 2, (2, *first.shape))
         bars.open[:, columns] = first
         bars.close[:, columns] = last

@@ -79,9 +79,13 @@ class LivePlayer:
         """Play until the book ends; return then. Waits for the clock to be started."""
         await self._clock.started()
         open_ms = self._book.live_start_ms
+        voices = self._voices(open_ms)
         while not self._is_past_end(open_ms):
-            await self._play(open_ms)
+            # The next hour is made while this one plays: a busy one takes longer than a turn.
+            following = asyncio.create_task(asyncio.to_thread(self._voices, open_ms + HOUR_MS))
+            await self._play(open_ms, voices)
             self._close(open_ms)
+            voices = await following
             open_ms += HOUR_MS
         self._clock.stop(open_ms)
         self._broadcast.is_finished = True
@@ -92,12 +96,14 @@ class LivePlayer:
         ends = [series.end_ms() for series in self._book.series.values()]
         return all(end is not None and end <= open_ms for end in ends)
 
-    async def _play(self, open_ms: int) -> None:
-        voices = [
+    def _voices(self, open_ms: int) -> list[_Voice]:
+        return [
             _Voice(series, hour)
             for series in self._book.series.values()
             if (hour := series.trades(open_ms)) is not None
         ]
+
+    async def _play(self, open_ms: int, voices: list[_Voice]) -> None:
         times, speakers = _schedule(voices)
         position = 0
         while True:

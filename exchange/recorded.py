@@ -43,6 +43,7 @@ class RecordedHours(TargetSource):
     volume: IntArray
     quote: Floats  # NaN where the record has none
     trades: IntArray  # 0 where the record has none
+    _rows: list[tuple[int, int, int, int, int, int, int]] = field(default_factory=list)
     _offset: int = 0
     _mean_trades: float = 0.0
     _mean_volume: float = field(default=1.0)
@@ -53,21 +54,21 @@ class RecordedHours(TargetSource):
         self._mean_trades = trades_per_hour * share
         traded = self.volume[self.state == HourState.TRADED]
         self._mean_volume = max(float(traded.mean()), 1.0)
+        columns = np.column_stack([self.state, self.prices, self.volume, self.trades])
+        self._rows = [tuple(row) for row in columns.tolist()]
 
     def target(self, hour: int) -> BarTarget | HourState | None:
         """Return the n-th hour; None past the record's end."""
         row = hour - self._offset
         if row < 0:
             return HourState.ABSENT
-        if row >= len(self.state):
+        if row >= len(self._rows):
             return None
-        if self.state[row] != HourState.TRADED:
-            return HourState(int(self.state[row]))
-        volume = int(self.volume[row])
-        trades = int(self.trades[row])
+        state, open_, high, low, close, volume, trades = self._rows[row]
+        if state != HourState.TRADED:
+            return HourState(state)
         if trades == 0:
             trades = max(round(self._mean_trades * (volume / self._mean_volume) ** 0.6), 4)
-        open_, high, low, close = (int(x) for x in self.prices[row])
         return BarTarget(open_, high, low, close, volume, trades, self._quote_units(row))
 
     def last_levels(self, before_ms: int) -> tuple[float, float]:

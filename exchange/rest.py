@@ -19,6 +19,7 @@ from exchange.intervals import INTERVALS, klines
 from exchange.listings import Listing, decimal_text
 from exchange.queries import historical_trades, orders, recent_trades
 from exchange.series import Series
+from exchange.units import is_micro, to_milliseconds
 from exchange.weights import WeightMeter
 
 _log = structlog.get_logger(__name__)
@@ -87,15 +88,15 @@ class RestApi:
     async def _ping(self, _request: web.Request) -> Any:
         return {}
 
-    async def _time(self, _request: web.Request) -> Any:
-        return {"serverTime": self._clock.now_ms()}
+    async def _time(self, request: web.Request) -> Any:
+        return {"serverTime": self._clock.now_ms() * _factor(request)}
 
     async def _exchange_info(self, request: web.Request) -> Any:
         series = self._asked_series(request)
         now = self._clock.now_ms()
         return {
             "timezone": "UTC",
-            "serverTime": now,
+            "serverTime": now * _factor(request),
             "rateLimits": [
                 {
                     "rateLimitType": "REQUEST_WEIGHT",
@@ -144,30 +145,32 @@ class RestApi:
             series,
             interval,
             self._clock.now_ms(),
-            start_ms=_integer(request, "startTime"),
-            end_ms=_integer(request, "endTime"),
+            start_ms=_moment(request, "startTime"),
+            end_ms=_moment(request, "endTime"),
             limit=_limit(request),
         )
-        return [rest_kline(series.listing, bar) for bar in bars]
+        rows = [rest_kline(series.listing, bar) for bar in bars]
+        return [_micro_kline(row) for row in rows] if _factor(request) > 1 else rows
 
     async def _trades(self, request: web.Request) -> Any:
-        return recent_trades(self._series(request), self._clock.now_ms(), _limit(request))
+        rows = recent_trades(self._series(request), self._clock.now_ms(), _limit(request))
+        return _timed(rows, "time", request)
 
     async def _historical_trades(self, request: web.Request) -> Any:
         series, limit = self._series(request), _limit(request)
         from_id = _integer(request, "fromId")
         now = self._clock.now_ms()
         if from_id is None:
-            return recent_trades(series, now, limit)
-        return historical_trades(series, now, from_id, limit)
+            return _timed(recent_trades(series, now, limit), "time", request)
+        return _timed(historical_trades(series, now, from_id, limit), "time", request)
 
     async def _aggregates(self, request: web.Request) -> Any:
         series, limit = self._series(request), _limit(request)
         from_id = _integer(request, "fromId")
-        start_ms, end_ms = _integer(request, "startTime"), _integer(request, "endTime")
+        start_ms, end_ms = _moment(request, "startTime"), _moment(request, "endTime")
         if from_id is not None and (start_ms is not None or end_ms is not None):
             raise ApiError(-1128, "Combination of optional parameters invalid.")
-        return orders(
+        rows = orders(
             series,
             self._clock.now_ms(),
             from_id=from_id,
@@ -175,6 +178,7 @@ class RestApi:
             end_ms=end_ms,
             limit=limit,
         )
+        return _timed(rows, "T", request)
 
     def _series(self, request: web.Request) -> Series:
         symbol = request.query.get("symbol")
@@ -247,6 +251,24 @@ def _integer(request: web.Request, name: str) -> int | None:
             f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
         )
         raise ApiError(-1100, message) from None
+
+
+def _moment(request: web.Request, name: str) -> int | None:
+    value = _integer(request, name)
+    return None if value is None else to_milliseconds(value)
+
+
+def _factor(request: web.Request) -> int:
+    return 1000 if is_micro(request.headers.get("X-MBX-TIME-UNIT")) else 1
+
+
+def _timed(rows: list[dict[str, Any]], name: str, request: web.Request) -> list[dict[str, Any]]:
+    factor = _factor(request)
+    return [{**row, name: row[name] * factor} for row in rows] if factor > 1 else rows
+
+
+def _micro_kline(row: list[Any]) -> list[Any]:
+    return [row[0] * 1000, *row[1:6], (row[6] + 1) * 1000 - 1, *row[7:]]
 
 
 def _limit(request: web.Request) -> int:

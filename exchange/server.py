@@ -26,6 +26,7 @@ from exchange.replay import ReplayPlayer
 from exchange.rest import RestApi
 from exchange.series import Series
 from exchange.sockets import Sockets
+from exchange.wire import SHUTDOWN_STREAM, shutdown_event
 
 _log = structlog.get_logger(__name__)
 
@@ -77,10 +78,12 @@ class Exchange:
         ]
 
     async def stop(self) -> None:
-        """Close every websocket (1001) and both ports."""
+        """Announce the end, close every websocket (1001) and both ports."""
         self._is_stopping = True
         for task in self._tasks:
             task.cancel()
+        self.broadcast.hub.announce(SHUTDOWN_STREAM, shutdown_event(self.clock.now_ms()))
+        self.broadcast.hub.flush()
         with suppress(asyncio.TimeoutError):
             async with asyncio.timeout(_STOP_S):
                 await self.sockets.close_all(WSCloseCode.GOING_AWAY, "server shutdown")

@@ -10,8 +10,10 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from conf.standin import StandInSettings
 from exchange import wire
+from exchange.errors import ApiError
 from exchange.hub import Client, Hub
 from exchange.subscriptions import MOST_STREAMS, answer
+from exchange.units import is_micro
 
 _CLOSE_TIMEOUT_S = 2.0
 _LARGEST_MESSAGE = 2**20
@@ -56,6 +58,11 @@ class Sockets:
         self, request: web.Request, names: str, *, is_combined: bool
     ) -> web.StreamResponse:
         streams = [name for name in names.split("/") if name]
+        try:
+            micro = is_micro(request.query.get("timeUnit"))
+        except ApiError as error:
+            body = {"code": error.code, "msg": error.message}
+            return web.json_response(body, status=error.status)
         if len(streams) > MOST_STREAMS:
             return web.json_response({"code": 4, "msg": "Too many subscriptions"}, status=400)
         socket = web.WebSocketResponse(
@@ -71,7 +78,10 @@ class Sockets:
             await socket.close(code=WSCloseCode.OK, message=reason)
             return socket
         client = Client(
-            transport, is_combined=is_combined, limit=self._settings.client_buffer_bytes
+            transport,
+            is_combined=is_combined,
+            limit=self._settings.client_buffer_bytes,
+            is_micro=micro,
         )
         self._open.add(socket)
         self._hub.add(client)

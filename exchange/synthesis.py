@@ -9,7 +9,7 @@ where a random path goes, never a result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -66,9 +66,9 @@ def feasible(target: BarTarget) -> BarTarget:
     """Return the nearest target that trades can add up to: enough trades, enough volume."""
     trades = max(min(target.trades, target.volume), target.needed)
     volume = max(target.volume, trades)
-    return BarTarget(
-        target.open, target.high, target.low, target.close, volume, trades, target.quote
-    )
+    if trades == target.trades and volume == target.volume:
+        return target
+    return replace(target, volume=volume, trades=trades)
 
 
 def synthesise(target: BarTarget, open_ms: int, rng: np.random.Generator) -> HourOrders:
@@ -85,9 +85,11 @@ def synthesise(target: BarTarget, open_ms: int, rng: np.random.Generator) -> Hou
     orders = order_count(target.trades, target.needed)
     price, is_fixed = _path(target, orders, rng)
     fills = np.ones(orders, dtype=np.int64)
-    if target.trades > orders:
-        extra = rng.integers(0, orders, target.trades - orders)
-        fills += np.bincount(extra, minlength=orders)
+    extra = target.trades - orders
+    if extra > 4 * orders:
+        fills += rng.multinomial(extra, np.full(orders, 1 / orders))
+    elif extra:
+        fills += np.bincount(rng.integers(0, orders, extra), minlength=orders)
     weights = np.exp(1.3 * rng.standard_normal(orders))
     spare = target.volume - target.trades
     if target.quote is not None and target.high > target.low:

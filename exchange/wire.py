@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 from exchange.bars import Bar
@@ -9,6 +10,10 @@ from exchange.listings import Listing
 
 TEXT, PING, PONG = 0x81, 0x89, 0x8A
 _SHORT, _MEDIUM = 126, 1 << 16
+# Thirteen digits are milliseconds; a capture may hold microseconds already.
+_TIMES = re.compile(rb'"([ET])":(\d{13})(?=[,}])')
+_KLINE_TIMES = re.compile(rb'"([EtT])":(\d{13})(?=[,}])')
+SHUTDOWN_STREAM = "!serverShutdown"
 
 
 def trade_event(
@@ -65,6 +70,22 @@ def kline_event(
 def shutdown_event(event_ms: int) -> bytes:
     """Return the payload that announces the end of the server."""
     return f'{{"e":"serverShutdown","E":{event_ms}}}'.encode()
+
+
+def to_microseconds(payload: bytes) -> bytes:
+    """Return a payload with its time fields in microseconds, as ``timeUnit=MICROSECOND`` asks.
+
+    A close time of …999 ms becomes …999999 µs.
+    """
+
+    def scaled(match: re.Match[bytes]) -> bytes:
+        name, value = match.group(1), int(match.group(2))
+        is_close_time = is_kline and name == b"T"
+        micro = (value + 1) * 1000 - 1 if is_close_time else value * 1000
+        return b'"%s":%d' % (name, micro)
+
+    is_kline = payload.startswith(b'{"e":"kline"')
+    return (_KLINE_TIMES if is_kline else _TIMES).sub(scaled, payload)
 
 
 def combined(stream: str, payload: bytes) -> bytes:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -447,6 +447,68 @@ async def test_the_oracle_tells_when_closed_klines_were_sent() -> None:
     assert closes[0] not in later
 
 
+async def test_microseconds_on_request() -> None:
+    async with running(settings(hold=False)) as exchange, rest_of(exchange) as rest:
+        micro = {"X-MBX-TIME-UNIT": "MICROSECOND"}
+        url = f"{exchange.ws_url}/stream?streams=btcusdt@trade&timeUnit=microsecond"
+        async with connect(url) as stream:
+            trade = json.loads(await stream.recv())["data"]
+        asked = {"symbol": "BTCUSDT", "fromId": trade["t"], "limit": 1}
+        milli_row = (await rest.get("/historicalTrades", params=asked)).json()[0]
+        micro_row = (await rest.get("/historicalTrades", params=asked, headers=micro)).json()[0]
+        hour = {"symbol": "BTCUSDT", "interval": "1h", "limit": 1}
+        hour["startTime"] = str((exchange.book.live_start_ms - HOUR_MS) * 1000)
+        kline = (await rest.get("/klines", params=hour, headers=micro)).json()[0]
+        wrong = await rest.get("/time", headers={"X-MBX-TIME-UNIT": "DAY"})
+        with pytest.raises(websockets.InvalidStatus):
+            await connect(f"{exchange.ws_url}/ws/btcusdt@trade?timeUnit=DAY")
+
+    assert trade["T"] == micro_row["time"] == milli_row["time"] * 1000
+    assert kline[0] == (exchange.book.live_start_ms - HOUR_MS) * 1000
+    assert kline[6] == exchange.book.live_start_ms * 1000 - 1
+    assert wrong.json()["code"] == -1194
+
+
+async def test_a_client_that_never_reads_is_cut_and_the_others_miss_nothing() -> None:
+    given = settings(trades_per_hour=200_000, speed=600.0, client_buffer_bytes=65_536)
+    async with AsyncExitStack() as stack:
+        exchange = await stack.enter_async_context(running(given))
+        url = f"{exchange.ws_url}/ws/btcusdt@trade"
+        good = await stack.enter_async_context(connect(url, max_queue=None))
+        lazy = socket.socket()
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        host, port = exchange.ws_url.removeprefix("ws://").split(":")
+        await asyncio.to_thread(lazy.connect, (host, int(port)))
+        key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        head = f"GET /ws/btcusdt@trade HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n"
+        lazy.sendall(f"{head}Upgrade: websocket\r\n{key}\r\n".encode())
+        ids: list[int] = []
+        async with asyncio.timeout(2 * BOUND_S):
+            while (await control(exchange, "/status"))["clients"] < 2:
+                pass
+            await control(exchange, "/clock/start", {})
+            while len(exchange.broadcast.hub.clients) > 1 or len(ids) < 2_000:
+                ids.append(json.loads(await good.recv())["t"])
+        lazy.close()
+
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+async def test_the_end_of_the_server_is_announced() -> None:
+    async with AsyncExitStack() as stack:
+        server = running(settings())
+        exchange = await server.__aenter__()
+        raw = await stack.enter_async_context(connect(f"{exchange.ws_url}/ws"))
+        wrapped = await stack.enter_async_context(connect(f"{exchange.ws_url}/stream"))
+        start_ms = exchange.book.live_start_ms
+        await control(exchange, "/status")
+        await server.__aexit__(None, None, None)
+        messages = [json.loads(await one.recv()) for one in (raw, wrapped)]
+
+    event = {"e": "serverShutdown", "E": start_ms}
+    assert messages == [event, {"stream": "!serverShutdown", "data": event}]
+
+
 def start_process(**variables: str) -> subprocess.Popen[str]:
     environment = {
         **os.environ,
@@ -536,3 +598,67 @@ def test_a_port_in_use_is_named_with_its_setting(
     assert len(errors.strip().splitlines()) == 1
     assert port in errors
     assert f"NEXTHOUR_STANDIN_{setting.upper()}" in errors
+
+
+def capture_lines(end_ms: int) -> list[str]:
+    """Both symbols across an hour boundary; only BTCUSDT's own kline was recorded."""
+
+    def trade(symbol: str, trade_id: int, time_ms: int, price: str) -> str:
+        return (
+            f'{{"stream":"{symbol.lower()}@trade","data":{{"e":"trade","E":{time_ms + 2},'
+            f'"s":"{symbol}","t":{trade_id},"p":"{price}","q":"0.5","T":{time_ms},"m":true,"M":true}}}}'
+        )
+
+    ticker = '{"stream":"btcusdt@bookTicker","data":{"u":4,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}}'
+    kline = (
+        f'{{"stream":"btcusdt@kline_1h","data":{{"e":"kline","E":{end_ms + 4},"s":"BTCUSDT",'
+        f'"k":{{"t":{end_ms - HOUR_MS},"T":{end_ms - 1},"x":true,"recorded":1.50}}}}}}'
+    )
+    return [
+        trade("BTCUSDT", 11, end_ms - 20_000, "61000.10"),
+        ticker,
+        trade("ETHUSDT", 71, end_ms - 15_000, "2600.5"),
+        "not a message",
+        trade("BTCUSDT", 12, end_ms - 1, "61000.20"),
+        kline,
+        trade("ETHUSDT", 72, end_ms + 9_000, "2601.0"),
+    ]
+
+
+async def test_a_capture_with_other_streams(tmp_path: Path) -> None:
+    end_ms = 1_723_161_600_000
+    lines = capture_lines(end_ms)
+    path = tmp_path / "capture.jsonl"
+    path.write_text("\n".join(lines))
+    given = settings(capture=path, speed=60.0)
+    names = "btcusdt@trade/btcusdt@kline_1h/ethusdt@trade/ethusdt@kline_1h"
+    async with running(given) as exchange, rest_of(exchange) as rest:
+        async with (
+            connect(f"{exchange.ws_url}/stream?streams={names}") as stream,
+            connect(f"{exchange.ws_url}/ws/btcusdt@bookTicker") as tickers,
+        ):
+            await control(exchange, "/clock/start", {})
+            async with asyncio.timeout(BOUND_S):
+                seen = [str(message) async for message in stream]
+                ticks = [str(message) async for message in tickers]
+        async with connect(f"{exchange.ws_url}/ws/btcusdt@trade") as late:
+            assert [message async for message in late] == []
+        info = (await rest.get("/exchangeInfo")).json()
+        trades = (await rest.get("/historicalTrades", params={"symbol": "BTCUSDT"})).json()
+        candles = await control(exchange, "/oracle/candles")
+        status = await control(exchange, "/status")
+
+    assert (stream.close_code, stream.close_reason) == (1000, "end of capture")
+    assert (late.close_code, late.close_reason) == (1000, "end of capture")
+    derived = [one for one in seen if "ethusdt@kline_1h" in one and '"x":true' in one]
+    recorded = [one for one in seen if "kline_1h" not in one or "recorded" in one]
+    assert recorded == [line for line in lines if '"stream"' in line and "bookTicker" not in line]
+    assert [json.loads(one)["data"]["k"]["c"] for one in derived] == ["2600.50000000"]
+    assert ticks == ['{"u":4,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}']
+    assert [one["symbol"] for one in info["symbols"]] == ["BTCUSDT", "ETHUSDT"]
+    assert [one["id"] for one in trades] == [11, 12]
+    assert [(one["symbol"], one["close"]) for one in candles] == [
+        ("BTCUSDT", "61000.20000000"),
+        ("ETHUSDT", "2600.50000000"),
+    ]
+    assert (status["finished"], status["trades_sent"]) == (True, 4)
