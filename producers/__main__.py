@@ -36,10 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         application = Application(config)
         asyncio.run(_until_stopped(application))
     except ValidationError as error:
-        first = error.errors()[0]
-        return _one_line(
-            f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}", EXIT_STARTUP
-        )
+        return _one_line(_setting_line(error), EXIT_STARTUP)
     except FencedError as error:
         return _one_line(str(error), EXIT_FENCED)
     except ProducerError as error:

@@ -140,6 +140,9 @@ class Session:
         while running:
             watched: list[asyncio.Future[Any]] = [*running, self._sink.failure, *helpers]
             done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if self._sink.failure.done():
+                # First: whoever wanted to hand over records failed only in its wake.
+                self._sink.failure.result()
             for future in done:
                 future.result()
             running.difference_update(done)
