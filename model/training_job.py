@@ -132,6 +132,7 @@ def run_job(job: Job, progress: Progress) -> int:
     with progress.step("make windows") as result:
         snapshot = _make_windows(job, files)
         result["snapshot"] = snapshot.name
+        result["without_history"] = snapshot.absent
         result["rows"] = snapshot.rows("volatile-train")
     with progress.step("stage windows") as result:
         windows_dir = stage(snapshot, files, job.staging / "windows")

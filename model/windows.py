@@ -65,6 +65,12 @@ class Snapshot:
         """Bounds of training and validation."""
         return WindowsPlan(**self.manifest["plan"])
 
+    @property
+    def absent(self) -> list[str]:
+        """Coins of the vocabulary that have no history."""
+        known = {entry["symbol"] for entry in self.manifest["inputs"]}
+        return [symbol for symbol in self.manifest["spec"]["symbols"] if symbol not in known]
+
     def rows(self, part: str) -> int:
         """Return the number of windows of a part."""
         return sum(file["rows"] for file in self.manifest["files"] if _part_of(file) == part)
@@ -87,9 +93,14 @@ def make_snapshot(
         settings: bounds, chunk and row group sizes.
 
     Raises:
-        WindowsError: if a history file is missing, empty or too short.
+        WindowsError: if there is no history at all or too little. A coin without any is left out of
+            the windows; in those of the others it is masked.
     """
-    inputs = [_describe_input(files, namespace, symbol) for symbol in spec.symbols]
+    described = [_describe_input(files, namespace, symbol) for symbol in spec.symbols]
+    inputs = [entry for entry in described if entry is not None]
+    if not inputs:
+        message = f"no history below {namespace.hdfs_root}; run `python -m streaming.history` first"
+        raise WindowsError(message)
     first = min(entry["first_ms"] for entry in inputs)
     last = max(entry["last_ms"] for entry in inputs)
     try:
@@ -99,7 +110,7 @@ def make_snapshot(
     folder = f"{namespace.windows_dir}/h={manifest_hash(inputs, spec, plan)}"
     if files.exists(f"{folder}/{MANIFEST}"):
         return Snapshot(folder, orjson.loads(files.cat_file(f"{folder}/{MANIFEST}")))
-    paths = {symbol: namespace.history_file(symbol) for symbol in spec.symbols}
+    paths = {entry["symbol"]: namespace.history_file(entry["symbol"]) for entry in inputs}
     frame = windows_frame(session(), paths, spec, plan)
     write_windows(frame, folder, spec, settings)
     manifest = {
@@ -200,16 +211,15 @@ def write_windows(
     )
 
 
-def _describe_input(files: WebHDFS, namespace: Namespace, symbol: str) -> dict[str, Any]:
+def _describe_input(files: WebHDFS, namespace: Namespace, symbol: str) -> dict[str, Any] | None:
+    """Return what fixes a history file's content; None for a coin without history, new or renamed."""
     path = namespace.history_file(symbol)
     if not files.exists(path):
-        message = f"no history of {symbol} at {path}; run `python -m streaming.history` first"
-        raise WindowsError(message)
+        return None
     content = files.cat_file(path)
     times = pq.read_table(io.BytesIO(content), columns=["open_time"])["open_time"].cast("int64")
     if len(times) == 0:
-        message = f"the history of {symbol} at {path} is empty"
-        raise WindowsError(message)
+        return None
     hours = times.to_numpy()
     return {
         "symbol": symbol,
