@@ -22,6 +22,7 @@ VERDICT_WORDS = {
     "disputed": "disputed: it does not agree with the exchange",
     "history": "history: the exchange's own candle",
     "hole": "hole: no candle (halted, or not repaired yet)",
+    "waiting": "not final yet",
     "revised": "revised: changed after it was first final",
 }
 
@@ -96,11 +97,13 @@ def verdict_class(candle: CandleRow | None) -> str:
     return f"{candle.verdict or 'running'}{revised}"
 
 
-def verdict_text(candle: CandleRow | None, open_time: datetime, zone: ZoneInfo) -> str:
+def verdict_text(
+    candle: CandleRow | None, open_time: datetime, zone: ZoneInfo, kind: str = "hole"
+) -> str:
     """Return what the tooltip of an hour says: when, what, and why."""
     when = f.both_times(open_time, zone)
     if candle is None:
-        return f"{when} – {VERDICT_WORDS['hole']}"
+        return f"{when} – {VERDICT_WORDS[kind]}"
     parts = [VERDICT_WORDS.get(candle.verdict or "", "running")]
     if candle.reason:
         parts.append(candle.reason)
@@ -119,10 +122,12 @@ def strip(hours: Sequence[CandleRow], end: datetime | None, zone: ZoneInfo) -> s
         open_time = end - back * HOUR
         candle = by_time.get(open_time)
         kind = verdict_class(candle)
+        if kind == "hole" and open_time == end:
+            kind = "waiting"  # other coins' hours closed a moment earlier
         glyph = "!" if kind.startswith("disputed") else ""
-        tip = escape(verdict_text(candle, open_time, zone), quote=True)
+        tip = escape(verdict_text(candle, open_time, zone, kind), quote=True)
         squares.append(f'<i class="{kind}" title="{tip}">{glyph}</i>')
-        if kind not in {"complete", "history"}:
+        if kind not in {"complete", "history", "waiting"}:
             words.append(kind)
     spoken = f"last {STRIP_HOURS} hours: " + (", ".join(words) if words else "all complete")
     return f'<div class="nh-strip" role="img" aria-label="{spoken}">{"".join(squares)}</div>'
@@ -184,7 +189,9 @@ def _hour_cell(coin: CoinNow, now: datetime | None, zone: ZoneInfo) -> str:
         return '<span class="nh-label">Running hour</span><div>–</div><small>no trade in it yet</small>'
     moved = f.percent(f.change(newest.close, newest.open))
     left = time_to_close(newest.open_time, now)
-    closes = f"closes in {f.span(left)}" if left is not None else "provisional"
+    closes = (
+        f"closes in {f.span(left)}" if left else "closing" if left is not None else "provisional"
+    )
     trades = f"{newest.trades:,} trades" if newest.trades is not None else ""
     return (
         f'<span class="nh-label">Hour from {f.clock_time(newest.open_time, zone)} · {closes}</span>'

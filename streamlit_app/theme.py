@@ -44,6 +44,7 @@ STYLE = f"""<style>
 .nh-strip .quiet {{ background: linear-gradient(transparent 42%, {UP} 42%, {UP} 58%, transparent 58%); }}
 .nh-strip .partial {{ background: linear-gradient(transparent 50%, {UP} 50%); border: 1px solid {UP}; }}
 .nh-strip .disputed {{ border: 2px solid {DOWN}; }}
+.nh-strip .waiting {{ border-bottom: 2px solid {HOLE}; border-radius: 0; }}
 .nh-strip .hole {{ border: 1px dashed {HOLE}; }}
 .nh-strip .revised {{ box-shadow: 0 3px 0 -1px currentColor; }}
 .nh-legend {{ display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .8rem; align-items: center; }}

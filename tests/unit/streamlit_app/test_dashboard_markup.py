@@ -104,6 +104,13 @@ def test_strip_has_a_square_per_hour_and_marks_what_is_missing() -> None:
     assert markup.strip(hours, None, ZONE) == ""
 
 
+def test_an_hour_that_just_closed_elsewhere_is_awaited_and_not_yet_a_hole() -> None:
+    body = markup.strip([candle(-2)], NOON, ZONE)
+    assert body.count('class="waiting"') == 1
+    assert body.count('class="hole"') == 22
+    assert "not final yet" in body
+
+
 def test_tooltips_escape_what_others_wrote() -> None:
     body = markup.strip([candle(0, verdict="disputed", reason=f'"{EVIL}')], NOON, ZONE)
     assert EVIL not in body
