@@ -35,7 +35,9 @@ class ModelSettings(BaseSettings):
         48, ge=48, description="Hours dropped before validation: the length of one sequence."
     )
     max_history_days: int = Field(
-        0, ge=0, description="Train on at most so many last days; 0 means all there is."
+        120,
+        ge=0,
+        description="Train on at most so many last days, so that the first model is there in a minute; 0 means all there is.",
     )
     chunk_hours: int = Field(
         720, ge=24, description="Hours of features that one Spark task makes; lookback comes extra."

@@ -11,7 +11,7 @@ from tests.support.model_history import COINS, START_MS
 pytestmark = pytest.mark.unit
 
 DAY = 24 * HOUR_MS
-SETTINGS = ModelSettings()
+SETTINGS = ModelSettings(max_history_days=0)
 
 
 def test_short_history_validates_on_its_last_14_days() -> None:
