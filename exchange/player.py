@@ -24,7 +24,7 @@ from exchange.clock import Clock
 from exchange.series import HourTrades, Series
 
 # Trades that fall into one turn are written together; longer turns would let latency show.
-_SHORTEST_TURN_S = 0.004
+_SHORTEST_TURN_S = 0.01
 _LONGEST_TURN_S = 0.25
 _MOST_PER_TURN = 2_000
 

@@ -14,7 +14,7 @@ from exchange.broadcast import Broadcast, TradeMessage, kline_stream
 from exchange.capture import Capture, CapturedMessage, CaptureSeries
 from exchange.clock import Clock
 
-_SHORTEST_TURN_S = 0.004
+_SHORTEST_TURN_S = 0.01
 _LONGEST_TURN_S = 0.25
 _MOST_PER_TURN = 2_000
 

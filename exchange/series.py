@@ -114,7 +114,9 @@ class Series(ABC):
             return None if self.state(open_ms) is HourState.ABSENT else self.closed_bar(open_ms)
         if self.state(open_ms) is HourState.ABSENT:
             return None
-        return self.bar_between(open_ms, now_ms + 1, open_ms, HOUR_MS)
+        bar = self.bar_between(open_ms, now_ms + 1, open_ms, HOUR_MS)
+        is_unpriced = not bar.trades and not bar.close  # listed in this hour, not yet traded
+        return None if is_unpriced else bar
 
     def bar_between(self, begin_ms: int, end_ms: int, open_ms: int, span_ms: int) -> Bar:
         """Return the bar of the trades in [begin, end), both inside one hour that is not absent."""
