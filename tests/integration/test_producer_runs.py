@@ -10,9 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 
 from conf.names import HOUR_MS
+from local.stack import LocalStack
 from tests.support.bundle import Bundle
 from tests.support.eventually import eventually
 from tests.support.exchange import ExchangeServer
@@ -168,6 +170,32 @@ def test_a_second_producer_fences_the_first_without_loss(
             eventually(lambda: second.metric("hours_closed_total") >= 8, 60)
             second.process.ask_to_stop()
             assert second.process.wait(15) == 0
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    for symbol in SYMBOLS.split(","):
+        assert check_against_book(exchange, symbol, series[symbol]) >= 1
+
+
+def test_a_broker_that_hangs_costs_nothing(
+    settings: Bundle, stack: LocalStack, exchange_server: StartExchange, tmp_path: Path
+) -> None:
+    """The outcome of a commit is unknown: the session is rebuilt from the topic's tail."""
+    exchange = start(exchange_server)
+    exchange.post("/clock/start")
+    kafka = psutil.Process(stack.pids["kafka"])
+    variables = run_variables(NEXTHOUR_PRODUCER_KAFKA_TIMEOUT_S=1)
+    with producer(settings, exchange, tmp_path, **variables) as run:
+        eventually(lambda: run.metric("trades_published_total") > 500, 60)
+        kafka.suspend()
+        try:
+            eventually(lambda: run.metric("session_rebuilds") >= 1, 60, message="session broken")
+        finally:
+            kafka.resume()
+        committed = run.metric("records_committed")
+        eventually(lambda: run.metric("records_committed") > committed + 500, 60)
+        over = hours_over(exchange)
+        eventually(lambda: hours_over(exchange) > over, 60)
+        run.process.ask_to_stop()
+        assert run.process.wait(15) == 0
     series = read_trades(settings.kafka, settings.namespace.trades_topic)
     for symbol in SYMBOLS.split(","):
         assert check_against_book(exchange, symbol, series[symbol]) >= 1
