@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
 import httpx
 import orjson
@@ -45,6 +45,7 @@ class System:
         self.memory = MemorySampler()
         self.stack = LocalStack(LocalStackSettings(run_dir=run_dir, durable=not fresh), fresh=fresh)
         self._folder_is_ours = Event()
+        self._noting = Lock()  # parts start side by side
         self.addresses: dict[str, str] = {}
         self._ports = PortClaims()
         self._processes: dict[str, ManagedProcess] = {}
@@ -92,8 +93,10 @@ class System:
         return process
 
     def _note(self) -> None:
-        running = {name: p.pid for name, p in self._processes.items() if p.pid and p.is_running}
-        write_note(self.run_dir, {**self.stack.pids(), **running}, self.addresses)
+        with self._noting:
+            parts = list(self._processes.items())
+            running = {name: part.pid for name, part in parts if part.pid and part.is_running}
+            write_note(self.run_dir, {**self.stack.pids(), **running}, self.addresses)
 
     def run_to_end(self, name: str, arguments: Sequence[str]) -> None:
         """Run a process to its end.
