@@ -11,8 +11,10 @@ tooltip tells them apart by UTC.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -173,6 +175,7 @@ def time_axis() -> alt.Axis:
     return alt.Axis(labelExpr=label, labelOverlap=True)
 
 
+@cache
 def candle_spec() -> Spec:
     """Return the specification of the coin's chart; its frame comes from `candle_frame`."""
     base = alt.Chart()
@@ -288,6 +291,7 @@ def ratio_frame(ratios: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
     )
 
 
+@cache
 def ratio_spec() -> Spec:
     """Return the specification of the running error ratio, with the line of 'same as last'."""
     base = alt.Chart()
@@ -322,5 +326,5 @@ def _without_data(part: Any) -> Any:
 
 
 def with_rows(spec: Spec, frame: pd.DataFrame) -> Spec:
-    """Return the specification with its rows, as Streamlit takes them."""
-    return {**spec, "datasets": {ROWS: frame}}
+    """Return a copy with its rows, as Streamlit takes them (and changes it while it does)."""
+    return {**deepcopy(spec), "datasets": {ROWS: frame}}

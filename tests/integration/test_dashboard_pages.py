@@ -280,3 +280,27 @@ def test_probe_reports_what_the_page_shows() -> None:
     assert set(found.median_hours.values()) == {"2026-01-02T06:00Z"}
     assert found.errors == ()
     assert not found.is_complete(DEFAULT_SYMBOLS)
+
+
+def test_scores_say_what_the_view_says(postgres: PostgresSettings, namespace: Namespace) -> None:
+    store = Store(postgres, namespace)
+    with store.reading() as connection:
+        found = queries.scores(connection, data.LIVE_START)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT symbol, target_open_time, verdict, in_band_90, abs_error::float8, "
+                "naive_abs_error::float8 FROM forecast_score WHERE kind = 'live' "
+                "ORDER BY target_open_time, symbol"
+            )
+            expected = cursor.fetchall()
+    store.close()
+    columns = [
+        "symbol",
+        "target_open_time",
+        "verdict",
+        "in_band_90",
+        "abs_error",
+        "naive_abs_error",
+    ]
+    assert len(expected) > 200
+    assert list(found[columns].itertuples(index=False, name=None)) == expected
