@@ -93,6 +93,9 @@ class ControlApi:
                 "clients": len(self._broadcast.hub.clients),
                 "faults_injected": dict(self._broadcast.faults.injected),
                 "symbols": list(self._book.series),
+                "adjusted_hours": {
+                    name: one.adjusted_hours for name, one in self._book.series.items()
+                },
             }
         )
 

@@ -49,7 +49,6 @@ class TargetSeries(Series):
     ) -> None:
         self.listing = listing
         self.first_open_ms = first_open_ms
-        self.adjusted_hours = 0
         self._source = source
         self._seed = (seed, crc32(listing.symbol.encode()))
         self._targets: list[BarTarget | HourState] = []

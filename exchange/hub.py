@@ -98,6 +98,10 @@ class Hub:
         """Tell whether anybody listens to a stream."""
         return stream in self._by_stream
 
+    def streams(self) -> list[str]:
+        """Return the streams that anybody listens to."""
+        return list(self._by_stream)
+
     def publish(self, stream: str, payload: bytes, wrapped: bytes | None = None) -> bool:
         """Queue a payload for the stream's listeners; tell whether there are any.
 

@@ -21,6 +21,7 @@ from exchange.broadcast import (
     trade_stream,
 )
 from exchange.clock import Clock
+from exchange.kline_streams import KlineStreams
 from exchange.series import HourTrades, Series
 
 # Trades that fall into one turn are written together; longer turns would let latency show.
@@ -74,6 +75,7 @@ class LivePlayer:
         self._broadcast = broadcast
         self._kline_interval_s = kline_interval_s
         self._next_update_s = 0.0
+        self._other_klines = KlineStreams(book.series, broadcast.hub, kline_interval_s)
 
     async def run(self) -> None:
         """Play until the book ends; return then. Waits for the clock to be started."""
@@ -115,7 +117,9 @@ class LivePlayer:
                     self._broadcast.trade(voice.next_trade(), now)
                 self._send_orders(voices, now)
                 self._update_klines(voices, now)
-            is_behind = due - position == _MOST_PER_TURN
+                is_behind = due - position == _MOST_PER_TURN
+                if not is_behind:
+                    self._other_klines.turn(now)
             position = due
             if position == len(times) and now >= open_ms + HOUR_MS:
                 return

@@ -71,6 +71,8 @@ class Series(ABC):
 
     listing: Listing
     first_open_ms: int
+    # Hours whose volume, count or quote volume could only nearly be met by trades.
+    adjusted_hours: int = 0
 
     @abstractmethod
     def end_ms(self) -> int | None:
