@@ -19,23 +19,17 @@ class Sighting:
 
 
 def exchange_now(
-    sightings: Sequence[Sighting],
-    wall_now: datetime,
-    speed: float,
-    *,
-    trusted_for_s: float = SLOW_S,
+    sightings: Sequence[Sighting], wall_now: datetime, speed: float, data_age: timedelta | None
 ) -> datetime | None:
     """Estimate the exchange's time now as the latest of the sightings, each moved on by the speed.
 
     Each sighting was written a little after its exchange time, so that each gives a lower bound
-    and the largest is the best. Sightings older than `trusted_for_s` wall seconds say nothing any
-    more (the run may have ended or the exchange may stand still): None if none is younger.
+    and the largest is the best. Once the newest row is stale (`data_age`, wall time) they say
+    nothing any more: the run may have ended or the exchange may stand still. None then.
     """
-    estimates = [
-        sighting.exchange + (wall_now - sighting.wall) * speed
-        for sighting in sightings
-        if (wall_now - sighting.wall).total_seconds() <= trusted_for_s
-    ]
+    if freshness(data_age) not in {"fresh", "slow"}:
+        return None
+    estimates = [sighting.exchange + (wall_now - sighting.wall) * speed for sighting in sightings]
     return max(estimates, default=None)
 
 

@@ -9,7 +9,7 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from streamlit_app import formatting as f
-from streamlit_app.exchange_time import exchange_now, freshness, time_to_close
+from streamlit_app.exchange_time import freshness, time_to_close
 from streamlit_app.queries import STRIP_HOURS
 from streamlit_app.records import CandleRow, CoinNow, ForecastRow, RunState
 
@@ -30,18 +30,24 @@ VERDICT_WORDS = {
 def header(state: RunState, zone: ZoneInfo) -> str:
     """Return the line on top of every page: source, exchange time, age of the data."""
     label = state.info.source_label if state.info else "unknown source"
-    speed = state.info.speed if state.info else 1.0
-    now = exchange_now(state.sightings, state.wall_now, speed)
-    told = f"≈ {f.both_times(now, zone)}" if now else "unknown: nothing new arrives"
     age = state.data_age
     heard = f"data {f.ago(age)}" if age is not None else "no data yet"
     return (
         '<div class="nh nh-head">'
         f'<span class="nh-source" data-field="source">{escape(label)}</span>'
-        f'<span data-field="exchange-time">Exchange time {escape(told)}</span>'
+        f'<span data-field="exchange-time">Exchange time {escape(_exchange_time(state, zone))}</span>'
         f'<span data-field="freshness"><span class="nh-dot {freshness(age)}"></span>{heard}</span>'
         "</div>"
     )
+
+
+def _exchange_time(state: RunState, zone: ZoneInfo) -> str:
+    now = state.exchange_now
+    if now is not None:
+        return f"≈ {f.both_times(now, zone)}"
+    if freshness(state.data_age) == "stale" or state.newest_open_time is None:
+        return "unknown: nothing new arrives"
+    return f"in the hour from {f.both_times(state.newest_open_time, zone)}"
 
 
 def note() -> str:

@@ -28,6 +28,7 @@ MAX_SYMBOLS = 100
 MAX_CANDLES = 2400  # 100 days of one symbol, more than any range offered
 MAX_SCORES = 40_000
 MAX_INCIDENTS = 50
+MAX_SIGHTINGS = 2000
 STRIP_HOURS = 24
 
 _CANDLE = (
@@ -39,8 +40,7 @@ _FORECAST = (
     "is_fallback, refusal_reason, written_at"
 )
 
-# Each sighting is (exchange time, wall time): a trade seen, an hour closed, a forecast made.
-# The lateral parts look at the newest hours alone: history, however long, costs nothing here.
+# Only the newest hours are looked at: history, however long, costs nothing here.
 _RUN_STATE = """
 WITH newest AS (SELECT max(open_time) AS open_time FROM candle WHERE interval = '1h')
 SELECT clock_timestamp() AS wall_now,
@@ -48,18 +48,24 @@ SELECT clock_timestamp() AS wall_now,
        (SELECT started_at FROM run_info) AS started_at,
        (SELECT max(updated_at) FROM candle WHERE interval = '1h'
            AND open_time >= newest.open_time - interval '1 hour') AS newest_update,
-       trade.last_trade_time, trade.updated_at AS trade_seen,
-       closed.close_time, closed.updated_at AS close_seen,
-       made.issued_at, made.written_at AS forecast_seen
-FROM newest
-LEFT JOIN LATERAL (SELECT last_trade_time, updated_at FROM feed_status
-    WHERE last_trade_time IS NOT NULL ORDER BY updated_at DESC LIMIT 1) AS trade ON true
-LEFT JOIN LATERAL (SELECT open_time + interval '1 hour' AS close_time, updated_at FROM candle
-    WHERE interval = '1h' AND open_time >= newest.open_time - interval '3 hours'
-    AND status = 'final' AND source = 'trades'
-    ORDER BY open_time DESC, updated_at LIMIT 1) AS closed ON true
-LEFT JOIN LATERAL (SELECT issued_at, written_at FROM forecast WHERE kind = 'live'
-    ORDER BY target_open_time DESC, written_at LIMIT 1) AS made ON true
+       newest.open_time AS newest_open_time
+FROM newest LIMIT 1
+"""
+
+# Each sighting is (exchange time, wall time): a trade seen, an hour closed, a forecast made. Every coin
+# of the last hours is one, since the promptest row tells the time best.
+_SIGHTINGS = """
+WITH newest AS (SELECT max(open_time) AS open_time FROM candle WHERE interval = '1h')
+SELECT last_trade_time AS exchange, updated_at AS wall FROM feed_status
+WHERE last_trade_time IS NOT NULL
+UNION ALL
+SELECT open_time + interval '1 hour', updated_at FROM candle
+WHERE interval = '1h' AND open_time >= (SELECT open_time FROM newest) - interval '4 hours'
+    AND status = 'final' AND source = 'trades' AND revision = 1
+UNION ALL
+SELECT issued_at, written_at FROM forecast
+WHERE target_open_time >= (SELECT open_time FROM newest) - interval '4 hours' AND kind = 'live'
+LIMIT %(limit)s
 """
 
 _SYMBOLS = """
@@ -152,16 +158,12 @@ def _rows(connection: Connection, statement: str, **values: Any) -> list[dict[st
 
 def run_state(connection: Connection) -> RunState:
     """Return where the prices come from and what is known of the exchange's time."""
-    return run_state_of(_rows(connection, _RUN_STATE)[0])
+    row = _rows(connection, _RUN_STATE)[0]
+    return run_state_of(row, _rows(connection, _SIGHTINGS, limit=MAX_SIGHTINGS))
 
 
-def run_state_of(row: Mapping[str, Any]) -> RunState:
-    """Return the run's state from its row; pairs with a missing half are left out. Pure."""
-    pairs = (
-        (row["last_trade_time"], row["trade_seen"]),
-        (row["close_time"], row["close_seen"]),
-        (row["issued_at"], row["forecast_seen"]),
-    )
+def run_state_of(row: Mapping[str, Any], sightings: Sequence[Mapping[str, Any]]) -> RunState:
+    """Return the run's state from its rows. Pure."""
     info = None
     if row["info"]:
         fields = row["info"]
@@ -175,12 +177,9 @@ def run_state_of(row: Mapping[str, Any]) -> RunState:
     return RunState(
         info=info,
         wall_now=row["wall_now"],
+        newest_open_time=row["newest_open_time"],
         newest_update=row["newest_update"],
-        sightings=tuple(
-            Sighting(exchange, wall)
-            for exchange, wall in pairs
-            if exchange is not None and wall is not None
-        ),
+        sightings=tuple(Sighting(**pair) for pair in sightings),
     )
 
 

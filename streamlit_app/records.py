@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from streamlit_app.exchange_time import Sighting
+from streamlit_app.exchange_time import Sighting, exchange_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,15 @@ class RunState:
 
     info: RunInfo | None
     wall_now: datetime
+    newest_open_time: datetime | None
     newest_update: datetime | None
     sightings: tuple[Sighting, ...]
+
+    @property
+    def exchange_now(self) -> datetime | None:
+        """Return the exchange's time, as near as the rows tell; None where they do not."""
+        speed = self.info.speed if self.info else 1.0
+        return exchange_now(self.sightings, self.wall_now, speed, self.data_age)
 
     @property
     def data_age(self) -> timedelta | None:

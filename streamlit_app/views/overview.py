@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from streamlit_app import markup, queries, screen, state
-from streamlit_app.exchange_time import exchange_now
 from streamlit_app.records import CoinNow, RunState
 
 
@@ -14,7 +13,6 @@ def _draw(loaded: tuple[RunState, list[CoinNow]]) -> None:
     if not coins:
         st.caption("No symbols yet: history is being loaded.")
         return
-    now = exchange_now(run.sightings, run.wall_now, run.info.speed if run.info else 1.0)
     end = queries.strip_end([coin.last_final for coin in coins if coin.last_final])
     zone = state.zone()
     rows = st.container(gap="xsmall")
@@ -26,7 +24,7 @@ def _draw(loaded: tuple[RunState, list[CoinNow]]) -> None:
                 label=f"**{coin.info.base_asset}**",
                 query_params={"symbol": coin.info.symbol},
             )
-            row.html(markup.coin_row(coin, now, run.wall_now, end, zone))
+            row.html(markup.coin_row(coin, run.exchange_now, run.wall_now, end, zone))
 
 
 st.html(markup.note())

@@ -38,6 +38,7 @@ def state(**changes: Any) -> RunState:
     fields: dict[str, Any] = {
         "info": RunInfo("demo", "stand-in", "synthetic × 180", 180.0, NOON),
         "wall_now": NOON,
+        "newest_open_time": NOON,
         "newest_update": NOON - timedelta(seconds=4),
         "sightings": (Sighting(NOON, NOON - timedelta(seconds=1)),),
     }
@@ -52,10 +53,17 @@ def test_header_names_the_source_and_the_exchanges_time() -> None:
 
 
 def test_header_does_not_guess_the_time_of_a_silent_run() -> None:
-    body = markup.header(state(sightings=(), info=None, newest_update=None), ZONE)
+    body = markup.header(
+        state(sightings=(), info=None, newest_update=None, newest_open_time=None), ZONE
+    )
     assert "unknown source" in body
     assert "nothing new arrives" in body
     assert "no data yet" in body
+
+
+def test_header_knows_at_least_the_hour_before_the_first_close() -> None:
+    body = markup.header(state(sightings=()), ZONE)
+    assert "in the hour from 2026-01-01 12:00 UTC" in body
 
 
 def test_a_coin_shows_price_close_forecast_and_band() -> None:

@@ -18,27 +18,24 @@ ROW = {
     },
     "started_at": NOON - HOUR,
     "newest_update": NOON - timedelta(seconds=5),
-    "last_trade_time": None,
-    "trade_seen": NOON,
-    "close_time": NOON - HOUR,
-    "close_seen": NOON,
-    "issued_at": None,
-    "forecast_seen": None,
+    "newest_open_time": NOON,
 }
 
 
-def test_run_state_leaves_out_half_sightings() -> None:
-    state = queries.run_state_of(ROW)
-    assert [(s.exchange, s.wall) for s in state.sightings] == [(NOON - HOUR, NOON)]
+def test_run_state_moves_the_clock_on_by_the_speed_of_the_run() -> None:
+    seen = [{"exchange": NOON - HOUR, "wall": NOON - timedelta(seconds=10)}]
+    state = queries.run_state_of(ROW, seen)
+    assert state.exchange_now == NOON - HOUR + timedelta(minutes=30)
     assert state.data_age == timedelta(seconds=5)
     assert state.info is not None
     assert (state.info.source_label, state.info.started_at) == ("replay", NOON - HOUR)
 
 
 def test_run_state_of_a_run_that_has_said_nothing() -> None:
-    state = queries.run_state_of({**ROW, "info": None, "newest_update": None})
+    state = queries.run_state_of({**ROW, "info": None, "newest_update": None}, [])
     assert state.info is None
     assert state.data_age is None
+    assert state.exchange_now is None
 
 
 def test_all_strips_end_at_the_newest_final_hour() -> None:
