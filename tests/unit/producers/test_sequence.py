@@ -188,6 +188,9 @@ def test_close_comes_at_once_when_all_is_published() -> None:
     assert brief(outputs) == ["close 0 STREAM"]
     assert outputs[0].trade_time_ms == H1 - 1, "an event time inside the hour"
     assert sequencer.on_kline(kline(H0, 10, 10)) == [], "once"
+    assert sequencer.hours is not None
+    assert sequencer.hours.counts.late_klines == 1
+    assert ask(sequencer, 1.0, H1) is None, "a repeated kline raises no question"
 
 
 def test_close_waits_for_the_last_id_and_not_for_later_trades() -> None:
@@ -297,7 +300,9 @@ def test_halted_hours_are_never_closed_and_hold_nothing_up() -> None:
     assert sequencer.on_kline(kline(H2, 11, 11)) == []
     asked = ask(sequencer, 1.0, H3)
     assert asked == FetchKlines(H1, needs_first=False)
-    assert sequencer.on_rest_klines([], None, H3, 1.0, H3) == [], "no answer yet is no halt"
+    assert sequencer.on_rest_klines([], None, H3, 1.0, H3) == []
+    assert sequencer.hours is not None
+    assert sequencer.hours.counts.halted == 0, "that REST has no later hour yet is no halt"
     sequencer.on_rest_klines([rest_kline(H2, 1), rest_kline(H3, 0)], None, H3, 9.0, H3)
     assert brief(sequencer.on_trade(trade(11, H2))) == ["t11", "close 2 STREAM"]
     assert sequencer.hours is not None
