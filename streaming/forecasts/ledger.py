@@ -14,7 +14,7 @@ from conf.contracts.forecasts import Forecast
 from conf.names import Namespace, epoch_ms, utc_time
 from conf.settings import PostgresSettings
 from streaming.forecasts.history_cache import HistoryCache
-from streaming.forecasts.pending import FinalCandle, unscored
+from streaming.forecasts.pending import FinalCandle
 from streaming.forecasts.stores import COLUMNS, to_record
 
 if TYPE_CHECKING:
@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# One statement for an idle batch. Hours below the newest run are done; before the first run only
-# what arrived since there was a model can matter.
+# One statement for an idle batch: hours from the newest run on; with an empty ledger, hours after
+# the newest one that was closed before there was a model (however much older history comes later).
 _UNSCORED = """
-WITH newest AS (SELECT max(target_open_time) AS target FROM forecast_run WHERE kind = 'live')
+WITH first AS (
+    SELECT coalesce(
+        (SELECT max(target_open_time) FROM forecast_run WHERE kind = 'live'),
+        (SELECT max(open_time) + interval '1 hour' FROM candle
+         WHERE interval = '1h' AND status = 'final' AND updated_at < %(model_since)s),
+        '-infinity') AS open_time)
 SELECT DISTINCT ON (c.symbol, c.open_time)
        c.symbol, c.open_time, c.verdict, c.reason, c.close IS NOT NULL, c.updated_at,
-       clock_timestamp(), newest.target
-FROM candle c, newest
+       clock_timestamp()
+FROM candle c
 WHERE c.interval = '1h' AND c.status = 'final' AND c.symbol = ANY(%(symbols)s)
-  AND c.open_time >= coalesce((SELECT target FROM newest), '-infinity')
-  AND (newest.target IS NOT NULL OR c.updated_at >= %(model_since)s)
+  AND c.open_time >= (SELECT open_time FROM first)
 ORDER BY c.symbol, c.open_time, c.revision DESC
 """
 _RUN = """
@@ -74,7 +78,11 @@ class Ledger:
         self._open: Connection | None = None
 
     def unscored(self, model_since_ms: int) -> Unscored:
-        """Return the candles that may need a run now, see `pending.unscored`."""
+        """Return the candles of all hours that have no run and had a model.
+
+        Args:
+            model_since_ms: wall time since when there is a model; counts only for an empty ledger.
+        """
         return self._read(lambda connection: self._unscored(connection, model_since_ms))
 
     def listings(self) -> dict[str, Listing]:
@@ -138,13 +146,11 @@ class Ledger:
             rows = cursor.fetchall()
         if not rows:
             return Unscored([], 0)
-        newest = rows[0][7]
         candles = [
             FinalCandle(symbol, epoch_ms(opened), verdict, reason, has_close, epoch_ms(arrived))
-            for symbol, opened, verdict, reason, has_close, arrived, *_ in rows
+            for symbol, opened, verdict, reason, has_close, arrived, _ in rows
         ]
-        newest_ms = None if newest is None else epoch_ms(newest)
-        return Unscored(unscored(candles, newest_ms, model_since_ms), epoch_ms(rows[0][6]))
+        return Unscored(candles, epoch_ms(rows[0][6]))
 
     def _connection(self) -> Connection:
         if self._open is None or self._open.closed:

@@ -8,8 +8,8 @@ The rules, for one closed hour H (the forecast's target is the hour after it):
   after the first final candle is over. Until then it waits, and so do all later hours.
 * A run is *live* if it is issued within its target hour: exchange time < target open + 1 h. An
   older hour gets refusals with the reason `late` for all symbols and no forecast.
-* Hours up to the newest run of the ledger are done. An empty ledger starts with the first hour
-  whose candle arrived after there was a model; hours closed before that get no run.
+* Hours up to the newest run of the ledger are done. An empty ledger starts after the newest hour
+  that was closed before there was a model; hours closed before that get no run (`Ledger.unscored`).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def decide(
     """Return what is to be written now.
 
     Args:
-        candles: current final candles of all hours that have no run yet (`unscored`).
+        candles: current final candles of all hours that have no run yet.
         statuses: status by symbol, as in the table `symbol`.
         rules: symbols and grace.
         exchange_now_ms: the exchange's time now.
@@ -125,26 +125,6 @@ def decide(
         hour = _judge(open_time_ms, found, statuses, rules)
         ready.append(hour.judged_late() if late else hour)
     return Decision(tuple(ready), is_waiting=False)
-
-
-def unscored(
-    candles: Iterable[FinalCandle], newest_target_ms: int | None, model_since_ms: int
-) -> list[FinalCandle]:
-    """Keep the candles of hours that have no run and had a model.
-
-    Args:
-        candles: current final candles.
-        newest_target_ms: target of the newest run in the ledger, None if it is empty.
-        model_since_ms: wall time since when there is a model; counts only for an empty ledger.
-    """
-    if newest_target_ms is not None:
-        return [c for c in candles if c.open_time_ms >= newest_target_ms]
-    rows = list(candles)
-    first_arrival: dict[int, int] = {}
-    for row in rows:
-        known = first_arrival.get(row.open_time_ms, row.arrived_ms)
-        first_arrival[row.open_time_ms] = min(known, row.arrived_ms)
-    return [c for c in rows if first_arrival[c.open_time_ms] >= model_since_ms]
 
 
 def _waits(

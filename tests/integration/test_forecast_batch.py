@@ -217,6 +217,20 @@ def test_no_model_no_run_and_hours_before_it_get_none(
     assert_equal_everywhere(world, target)
 
 
+def test_older_history_that_comes_later_gets_no_run(
+    world: ForecastWorld, handler: ForecastBatch
+) -> None:
+    longer_past = [world.next_candle(s, LIVE - 500 * HOUR_MS) for s in SYMBOLS]
+    world.store([replace(row, source="rest-klines") for row in longer_past])
+    handler(None, 0)  # type: ignore[arg-type]
+    assert world.runs() == []
+
+    close_and_score(world, handler)
+    world.store([world.next_candle(s, LIVE - 501 * HOUR_MS) for s in SYMBOLS])
+    handler(None, 1)  # type: ignore[arg-type]
+    assert len(world.runs()) == 1
+
+
 def test_new_champion_scores_from_the_next_hour_on(
     world: ForecastWorld, handler: ForecastBatch, watcher: ModelWatcher
 ) -> None:

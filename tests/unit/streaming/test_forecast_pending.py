@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from conf.names import HOUR_MS
@@ -12,7 +10,6 @@ from streaming.forecasts.pending import (
     Rules,
     decide,
     is_late,
-    unscored,
 )
 
 pytestmark = pytest.mark.unit
@@ -156,19 +153,3 @@ def test_grace_is_exchange_time_with_a_floor_in_wall_time():
     assert Rules.of(SYMBOLS, 30.0, 8.0, speed=1.0).grace_ms == 30_000
     assert Rules.of(SYMBOLS, 30.0, 8.0, speed=180.0).grace_ms == 8_000
     assert Rules.of(SYMBOLS, 30.0, 8.0, speed=2.0).grace_ms == 15_000
-
-
-def test_hours_up_to_the_newest_run_are_done():
-    candles = [final("BTCUSDT", HOUR + n * HOUR_MS) for n in range(-2, 3)]
-
-    open_hours = [c.open_time_ms for c in unscored(candles, HOUR + HOUR_MS, WALL * 2)]
-
-    assert open_hours == [HOUR + HOUR_MS, HOUR + 2 * HOUR_MS]
-
-
-def test_empty_ledger_begins_with_the_first_hour_closed_since_there_was_a_model():
-    before = final("BTCUSDT", HOUR - HOUR_MS, arrived_ms=WALL - 1)
-    straggler = replace(before, symbol="ETHUSDT", arrived_ms=WALL + 50)
-    after = final("BTCUSDT", arrived_ms=WALL)
-
-    assert unscored([before, straggler, after], None, WALL) == [after]
