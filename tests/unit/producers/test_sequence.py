@@ -362,3 +362,13 @@ def test_the_end_of_a_series_that_never_started() -> None:
     assert isinstance(outputs[1], TradeRecord)
     assert outputs[1].close is not None
     assert outputs[1].close.begins_at_id == 12
+
+
+def test_a_trade_that_claims_a_closed_hour_does_not_close_it_twice() -> None:
+    """It is published for Spark to dispute."""
+    sequencer = begun()
+    sequencer.on_trade(trade(10, H0))
+    sequencer.on_kline(kline(H0, 10, 10))
+    sequencer.on_trade(trade(11, H1))
+    assert brief(sequencer.on_trade(trade(12, H0 + 9))) == ["t12"]
+    assert brief(sequencer.end(H2)) == ["close 1 END"]
