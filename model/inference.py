@@ -22,6 +22,7 @@ from model.baselines import ewma_bands
 from model.dataset import network_inputs, read_columns
 from model.features import CONTEXT_HOURS, FeatureSpec
 from model.registry import MANIFEST, MODEL
+from model.shrinkage import shrink
 from model.stable import StableRule
 
 SIGNATURE = "signature.json"
@@ -99,6 +100,7 @@ class Scorer:
         self.spec = FeatureSpec.from_dict(signature["spec"])
         self.levels: tuple[float, ...] = tuple(signature["levels"])
         self.expires_ms = int(signature["expires_ms"])
+        self._median_weight = float(signature["median_weight"])
         self._base = tuple(float(value) for value in signature["base"])
         self._stable = {
             symbol: StableRule.from_dict(rule) for symbol, rule in signature["stable"].items()
@@ -179,7 +181,8 @@ class Scorer:
         static: npt.NDArray[np.float32],
         coin: npt.NDArray[np.int32],
     ) -> npt.NDArray[np.float64]:
-        return self._infer(network_inputs(sequence, static, coin, self.spec))
+        quantiles = self._infer(network_inputs(sequence, static, coin, self.spec))
+        return shrink(quantiles, self._median_weight)
 
 
 def _traced(

@@ -17,6 +17,7 @@ median has a small edge, the mean has none.
 | Trained on | {trained_from} to {trained_until} UTC, {train_rows} windows of 48 hours |
 | Chosen on | {validation_from} to {validation_until} UTC, {validation_rows} windows |
 | Snapshot of windows | `h={snapshot}` |
+| Share of the network's median that is used | {median_weight} |
 | Seed, commit | {seed}, `{commit}` |
 | Weights (SHA-256) | `{weights_hash}` |
 | Expires | {expires} UTC: after that the last close with EWMA bands |
@@ -70,6 +71,7 @@ def render_card(version: str, manifest: Mapping[str, Any]) -> str:
                 "validation_rows",
                 "snapshot",
                 "seed",
+                "median_weight",
                 "commit",
                 "weights_hash",
             )

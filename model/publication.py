@@ -80,6 +80,7 @@ def build_manifest(
         "validation_rows": len(fit.validation.z),
         "metrics": judgement.to_dict(),
         "best_epoch": fit.best,
+        "median_weight": fit.median_weight,
         "epochs": [
             {"number": e.number, "train": _number(e.train_pinball), "validation": e.val_pinball}
             for e in fit.epochs
@@ -105,6 +106,7 @@ def write_version_files(
         "spec": spec.to_dict(),
         "levels": list(QUANTILES),
         "base": list(fit.base),
+        "median_weight": fit.median_weight,
         "stable": {symbol: rule.to_dict() for symbol, rule in rules.items()},
         "expires_ms": manifest["expires_ms"],
     }

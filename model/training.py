@@ -24,6 +24,7 @@ from model.dataset import Windows, read_columns, read_windows, training_batches
 from model.features import CLIP, FeatureSpec
 from model.metrics import pinball
 from model.network import build_network
+from model.shrinkage import choose_weight, shrink
 
 PREDICT_ROWS = 4096
 
@@ -52,7 +53,8 @@ class Fit:
         epochs: number 0 is the untrained network.
         best: number of the epoch whose weights were kept.
         validation: the windows that chose it.
-        quantiles: (rows, levels) of z on them.
+        median_weight: λ of `model.shrinkage`, chosen on them.
+        quantiles: (rows, levels) of z on them, after λ.
         train_rows: windows trained on.
         seconds: wall seconds of the fit.
     """
@@ -62,6 +64,7 @@ class Fit:
     epochs: tuple[Epoch, ...]
     best: int
     validation: Windows
+    median_weight: float
     quantiles: npt.NDArray[np.float64]
     train_rows: int
     seconds: float
@@ -129,13 +132,16 @@ def fit(
             if run.is_over(number):
                 break
     network.set_weights(run.best_weights)
+    quantiles = predict(network, validation)
+    weight = choose_weight(validation.z, quantiles[:, len(QUANTILES) // 2])
     return Fit(
         network=network,
         base=base,
         epochs=tuple(epochs),
         best=run.best,
         validation=validation,
-        quantiles=predict(network, validation),
+        median_weight=weight,
+        quantiles=shrink(quantiles, weight),
         train_rows=len(targets),
         seconds=time.monotonic() - began,
     )

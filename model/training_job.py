@@ -222,6 +222,7 @@ def _train_and_publish(
         except TrainingError as error:
             raise JobError(str(error)) from error
         result["best_epoch"] = fitted.best
+        result["median_weight"] = fitted.median_weight
     judgement = judge(fitted.validation, fitted.quantiles, fitted.base, QUANTILES)
     progress.log.info("validation", **judgement.to_dict())
     with progress.step("publish") as result:

@@ -22,7 +22,7 @@ from model.inference import Scorer, ScoringError, features_parquet
 from model.metrics import pinball
 from model.network import weights_hash
 from model.publication import build_manifest, fit_stable_coins, write_version_files
-from model.training import Fit, TrainingError, fit
+from model.training import Fit, TrainingError, fit, predict
 from model.validation import judge
 from model.windows import Snapshot
 from tests.support.model_history import COINS, START_MS, plan_of, random_panel, write_snapshot
@@ -122,7 +122,7 @@ def test_untrained_epoch_is_the_baseline_and_training_beats_it(fitted: Fit) -> N
 
 
 def test_best_weights_are_kept(fitted: Fit) -> None:
-    kept = pinball(fitted.validation.z, fitted.quantiles, QUANTILES)
+    kept = pinball(fitted.validation.z, predict(fitted.network, fitted.validation), QUANTILES)
     assert kept == min(epoch.val_pinball for epoch in fitted.epochs)
 
 

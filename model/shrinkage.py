@@ -1,0 +1,36 @@
+"""How much of the network's median is believed: λ in [0, 1], chosen on validation. Pure.
+
+The median's edge is small and a short history overfits it before it overfits the bands; λ = 0 is
+naive with the network's bands.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))
+
+
+def shrink(quantiles: Floats, weight: float) -> Floats:
+    """Move all quantiles of a row together so that its median becomes `weight` times itself.
+
+    Args:
+        quantiles: (rows, levels) of z, the median in the middle.
+        weight: λ.
+    """
+    median = quantiles[:, quantiles.shape[1] // 2 : quantiles.shape[1] // 2 + 1]
+    return quantiles - (1.0 - weight) * median
+
+
+def choose_weight(z: Floats, median: Floats) -> float:
+    """Return the λ with the least mean absolute error; the smallest of equals.
+
+    Args:
+        z: targets, in sigmas.
+        median: the network's, in sigmas.
+    """
+    errors = [float(np.mean(np.abs(z - weight * median))) for weight in WEIGHTS]
+    return WEIGHTS[int(np.argmin(errors))]
