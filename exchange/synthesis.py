@@ -90,6 +90,8 @@ def synthesise(target: BarTarget, open_ms: int, rng: np.random.Generator) -> Hou
         fills += rng.multinomial(extra, np.full(orders, 1 / orders))
     elif extra:
         fills += np.bincount(rng.integers(0, orders, extra), minlength=orders)
+    if target.quote is not None:
+        _free_one(fills, is_fixed)
     weights = np.exp(1.3 * rng.standard_normal(orders))
     spare = target.volume - target.trades
     if target.quote is not None and target.high > target.low:
@@ -186,6 +188,17 @@ def _tilted(
     return bent
 
 
+def _free_one(fills: IntArray, is_fixed: BoolArray) -> None:
+    """Leave one order that may be priced freely with a single fill, in place.
+
+    Its price then tunes the quote volume by single units, however many fills an order has.
+    """
+    free = np.flatnonzero(~is_fixed)
+    if len(free):
+        fills[0] += fills[free[0]] - 1
+        fills[free[0]] = 1
+
+
 def _meet_quote(
     target: BarTarget, price: IntArray, quantity: IntArray, fills: IntArray, is_fixed: BoolArray
 ) -> None:
@@ -197,9 +210,9 @@ def _meet_quote(
     assert target.quote is not None
     if target.high == target.low:
         return
-    top, bottom = int(price.argmax()), int(price.argmin())
+    top = int(np.where(is_fixed, price, -1).argmax())
+    bottom = int(np.where(is_fixed, price, np.iinfo(np.int64).max).argmin())
     free = np.flatnonzero(~is_fixed & (fills == 1))
-    free = free[(free != top) & (free != bottom)]
     tuner = int(free[quantity[free].argmin()]) if len(free) else -1
     if tuner >= 0:
         quantity[bottom] += quantity[tuner] - 1

@@ -107,6 +107,18 @@ def test_quote_volume_is_met_to_the_last_unit_where_it_can_be(
     assert bar.quote == (quote if spread else target.low * volume)
 
 
+@pytest.mark.parametrize("trades", [5, 500, 3_000, 68_135])
+def test_quote_volume_of_recorded_hours_is_met(trades: int) -> None:
+    target = BarTarget(
+        9_348_883, 9_375_600, 9_337_538, 9_357_600, 336_579_950, trades, 3_149_190_175_566_090
+    )
+
+    for seed in range(5):
+        bar = synthesise(target, OPEN_MS, rng(seed)).bar(1)
+
+        assert (bar.quote, bar.volume, bar.trades) == (target.quote, target.volume, trades)
+
+
 @pytest.mark.parametrize(
     ("target", "trades", "volume"),
     [
