@@ -120,15 +120,20 @@ class Hours:
         self._derive_next()
         return helped
 
-    def add_rest_tail(self, next_id: int, next_time_ms: int | None) -> None:
-        """Note what REST has from id `next_id` on: the time of its next trade, or None for nothing."""
+    def add_rest_tail(self, next_id: int, next_time_ms: int | None) -> bool:
+        """Note what REST has from id `next_id` on: the time of its next trade, or None for nothing.
+
+        Returns:
+            True if that proves the next hour's witness.
+        """
         witness = self.unproven()
         if witness is None or next_id != self._first_after(witness):
-            return
+            return False
         if next_time_ms is None or next_time_ms >= witness.open_time_ms + HOUR_MS:
             self._proven = witness.open_time_ms
-        else:
-            self._contradict(witness.open_time_ms)
+            return True
+        self._contradict(witness.open_time_ms)
+        return False
 
     def needs_witness(self, exchange_now_ms: int, grace_ms: float) -> bool:
         """Tell whether the next hour is over and its witness did not come in time."""

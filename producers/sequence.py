@@ -209,11 +209,13 @@ class Sequencer:
         """Take the answer to `FetchKlines`; see `Hours.add_rest_answer`."""
         assert self.hours is not None
         outputs: list[Output] = []
-        if self.hours.add_rest_answer(rows, first_id, server_time_ms):
+        helped = self.hours.add_rest_answer(rows, first_id, server_time_ms)
+        self._close_hours(outputs, now_ms)
+        # A witness that the trades contradict is dropped at once: REST lags, give it time.
+        if helped and not self.hours.needs_witness(now_ms, self._policy.kline_grace_ms):
             self._hour_wait.reset()
         else:
             self._hour_wait.back_off(now_s)
-        self._close_hours(outputs, now_ms)
         return outputs
 
     def on_rest_tail(
@@ -222,8 +224,10 @@ class Sequencer:
         """Take the answer to `FetchTail`: the time of REST's next trade, None if it has none."""
         assert self.hours is not None
         outputs: list[Output] = []
-        self.hours.add_rest_tail(asked.next_id, next_time_ms)
-        self._hour_wait.back_off(now_s)
+        if self.hours.add_rest_tail(asked.next_id, next_time_ms):
+            self._hour_wait.reset()
+        else:
+            self._hour_wait.back_off(now_s)
         self._close_hours(outputs, now_ms)
         return outputs
 

@@ -246,6 +246,8 @@ def test_a_rest_witness_gets_derived_ids_and_waits_for_proof() -> None:
     assert outputs[0].close is not None
     assert (outputs[0].close.first_trade_id, outputs[0].close.last_trade_id) == (10, 11)
     assert outputs[0].source == "REST"
+    later = H2 + 5_000
+    assert ask(sequencer, 2.0, later) == FetchKlines(H1, needs_first=False), "a proof costs no wait"
 
 
 def test_a_trade_of_a_later_hour_proves_a_rest_witness() -> None:
@@ -259,8 +261,9 @@ def test_a_rest_witness_that_lags_behind_the_trades_is_asked_for_again() -> None
     sequencer = begun()
     sequencer.on_trade(trade(10))
     sequencer.on_trade(trade(11))
-    assert sequencer.on_rest_klines([rest_kline(H0, 1)], None, H1 + 5_000, 1.0, H1) == []
-    assert ask(sequencer, 9.0, H1 + 5_000) == FetchKlines(H0, needs_first=False)
+    assert sequencer.on_rest_klines([rest_kline(H0, 1)], None, H1 + 5_000, 1.0, H1 + 5_000) == []
+    assert ask(sequencer, 1.1, H1 + 5_000) is None, "REST is given time"
+    assert ask(sequencer, 1.3, H1 + 5_000) == FetchKlines(H0, needs_first=False)
     sequencer.on_trade(trade(12, H1 + 1))
     outputs = sequencer.on_rest_klines([rest_kline(H0, 2)], None, H1 + 5_000, 9.0, H1)
     assert brief(outputs) == ["close 0 REST"]

@@ -155,7 +155,7 @@ def runs(draw: st.DrawFn) -> tuple[Market, list[Trade | ClosedKline | float]]:
 
 
 @given(runs())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_interleaving_gives_the_same_series(
     run: tuple[Market, list[Trade | ClosedKline | float]],
 ) -> None:
@@ -177,7 +177,7 @@ def test_any_interleaving_gives_the_same_series(
 
 
 @given(runs(), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_restart_anywhere_goes_on_without_loss_or_repetition(
     run: tuple[Market, list[Trade | ClosedKline | float]], data: st.DataObject
 ) -> None:
