@@ -159,16 +159,17 @@ def find_browser() -> str | None:
 
 
 def screenshot(url: str, path: Path, *, width: int = 1440, height: int = 1300) -> bool:
-    """Save what a browser shows once the coins are there; False where there is no browser.
+    """Save what a browser shows once the coins are there.
 
-    Raises:
-        playwright.sync_api.Error: if the page does not show a coin in time.
+    Returns:
+        False where there is no browser, or where it saw no coin in time: a picture is for people,
+        `probe` is what checks.
     """
     browser_path = find_browser()
     if browser_path is None:
         return False
     try:
-        from playwright.sync_api import sync_playwright  # a development dependency
+        from playwright.sync_api import Error, sync_playwright  # a development dependency
     except ImportError:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -178,8 +179,11 @@ def screenshot(url: str, path: Path, *, width: int = 1440, height: int = 1300) -
             page = browser.new_page(viewport={"width": width, "height": height})
             page.goto(url)
             page.wait_for_selector('[data-field="price"]')
+            page.wait_for_selector('[data-testid="stPageLink"] a')  # drawn last
             page.wait_for_load_state("networkidle")
             page.screenshot(path=str(path))
+        except Error:
+            return False
         finally:
             browser.close()
     return True

@@ -45,6 +45,7 @@ def _draw(loaded: Loaded) -> None:
     st.vega_lite_chart(
         charts.with_rows(charts.candle_spec(), frame),
         key=f"candles-{info.symbol}",
+        alt=f"Hourly candles of {info.symbol} with the forecasts as they were made",
         # A zoom that Streamlit does not know of is undone by every refresh.
         on_select="rerun",
         selection_mode=charts.ZOOM,

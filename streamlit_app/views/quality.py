@@ -12,6 +12,7 @@ from streamlit_app import charts, markup, quality_markup, queries, scoring, scre
 from streamlit_app.records import ModelRow, SymbolInfo
 
 WINDOW = timedelta(days=28)
+ALT = "The model's error over that of the last close, running"
 
 
 Loaded = tuple[pd.DataFrame, list[ModelRow], list[SymbolInfo]]
@@ -40,7 +41,7 @@ def _draw(loaded: Loaded) -> None:
     ratios = scoring.running_ratio(pooled)
     if len(ratios) > 1:
         frame = charts.ratio_frame(ratios, state.zone())
-        st.vega_lite_chart(charts.with_rows(charts.ratio_spec(), frame), key="ratio")
+        st.vega_lite_chart(charts.with_rows(charts.ratio_spec(), frame), key="ratio", alt=ALT)
     st.html(quality_markup.model_table(models, state.zone()))
 
 

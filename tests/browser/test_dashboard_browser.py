@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -217,6 +218,27 @@ def test_each_page_fits_a_phone(dashboard: Running, chromium: Browser, path: str
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.get_by_text("Traceback").count() == 0
     page.close()
+
+
+@pytest.mark.usefixtures("fresh_rows")
+def test_the_probe_sees_what_the_browser_sees(
+    dashboard: Running, page: Page, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NEXTHOUR_NAMESPACE", dashboard.namespace.name)
+    monkeypatch.setenv("NEXTHOUR_POSTGRES_URL", dashboard.postgres.url.get_secret_value())
+    found = probe.probe(dashboard.url)
+    assert found.is_healthy
+    page.goto(dashboard.url)
+    page.locator('[data-field="price"]').nth(len(DEFAULT_SYMBOLS) - 1).wait_for()
+    assert {symbol: field(page, symbol, "close") for symbol in found.closes} == dict(found.closes)
+    assert {symbol: field(page, symbol, "median") for symbol in found.medians} == dict(
+        found.medians
+    )
+    assert set(found.closes) == set(DEFAULT_SYMBOLS)
+    picture = tmp_path / "pictures" / "overview.png"
+    with ThreadPoolExecutor(1) as other:  # Playwright allows one event loop per thread
+        assert other.submit(probe.screenshot, dashboard.url, picture).result()
+    assert picture.stat().st_size > 20_000
 
 
 def test_a_stopped_database_is_said_within_five_seconds_and_heals(
