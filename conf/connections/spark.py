@@ -17,6 +17,7 @@ from conf.settings import HdfsSettings, SparkSettings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+QUICK_JIT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 DEFAULTS_FILE = Path(__file__).parents[2] / "spark-defaults.conf"
 
 
@@ -39,6 +40,8 @@ def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> Sp
             arguments += ["--jars", jars]
         # Workers run this interpreter with its packages, not whatever `python3` is on the path.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        if spark.quick_jit:
+            os.environ.setdefault("SPARK_SUBMIT_OPTS", QUICK_JIT)
         os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*arguments, "pyspark-shell"])
     session = (
         SparkSession.builder.appName(app_name)

@@ -60,8 +60,10 @@ def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
         namespace.trades_topic,
         max_offsets_per_trigger=context.spark.max_offsets_per_trigger,
     )
+    # One task per core instead of one per partition: a batch of one second holds few rows, and a
+    # task costs more than reading them.
     hours = candle_hours(
-        rows,
+        rows.coalesce(session.sparkContext.defaultParallelism),
         context.candle,
         schema_id=context.kafka.trades_schema_id,
         speed=context.run.speed,
