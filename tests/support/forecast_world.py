@@ -19,6 +19,7 @@ import orjson
 import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from psycopg2.extras import execute_values
 
 from conf.connections.hdfs import open_hdfs
 from conf.connections.postgres import connect
@@ -111,9 +112,12 @@ class ForecastWorld:
         self.sql = connect(context.postgres, self._namespace)
         self.sql.autocommit = True
         self._list_symbols()
-        for n in range(HISTORY_HOURS, 0, -1):
-            rows = [self.next_candle(s, LIVE - n * HOUR_MS) for s in SYMBOLS]
-            self._store([replace(row, source="rest-klines") for row in rows], "history")
+        past = [
+            self.next_candle(symbol, LIVE - n * HOUR_MS, source="rest-klines")
+            for n in range(HISTORY_HOURS, 0, -1)
+            for symbol in SYMBOLS
+        ]
+        self._store(past, "history")
         with self.sql.cursor() as cursor:  # the history was there long before there was a model
             cursor.execute("UPDATE candle SET updated_at = updated_at - interval '1 hour'")
 
@@ -131,6 +135,7 @@ class ForecastWorld:
             "levels": QUANTILES,
             "expires_ms": expires_ms,
             "base": BASE,
+            "median_weight": 1.0,
             "stable": {"USDCUSDT": {"levels": QUANTILES, "quantiles": BASE, "tick": 0.0001}},
         }
         (folder / "signature.json").write_bytes(orjson.dumps(signature))
@@ -263,16 +268,17 @@ class ForecastWorld:
                 )
 
     def _store(self, candles: list[Candle], verdict: str | None) -> None:
+        rows = []
+        for candle in candles:
+            fields = {name: getattr(candle, name) for name in Candle.__slots__}
+            fields["open_time_ms"] = utc_time(candle.open_time_ms)
+            fields["verdict"] = verdict or candle.verdict
+            rows.append((*fields.values(), "final"))
+        names = ["open_time" if name == "open_time_ms" else name for name in Candle.__slots__]
         with self.sql.cursor() as cursor:
-            for candle in candles:
-                fields = {name: getattr(candle, name) for name in Candle.__slots__}
-                fields["open_time"] = utc_time(fields.pop("open_time_ms"))
-                fields["verdict"] = verdict or fields["verdict"]
-                names = ", ".join(fields)
-                places = ", ".join(f"%({name})s" for name in fields)
-                cursor.execute(
-                    f"INSERT INTO candle ({names}, status) VALUES ({places}, 'final')", fields
-                )
+            execute_values(
+                cursor, f"INSERT INTO candle ({', '.join(names)}, status) VALUES %s", rows
+            )
 
 
 def world_context(bundle: Bundle, clock: SettableClock, folder: Path) -> PipelineContext:
