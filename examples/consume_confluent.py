@@ -7,6 +7,7 @@ Goes on until nothing comes for 10 s, then prints what it saw of each symbol.
 
 import io
 import sys
+import uuid
 from pathlib import Path
 
 import fastavro
@@ -17,7 +18,7 @@ schema = fastavro.schema.load_schema(Path(__file__).parents[1] / "conf/contracts
 consumer = Consumer(
     {
         "bootstrap.servers": servers,
-        "group.id": "example-confluent",
+        "group.id": f"example-{uuid.uuid4()}",  # its own: reads all, waits for no earlier run
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "isolation.level": "read_committed",  # else trades of aborted transactions come, too
