@@ -48,10 +48,11 @@ class Steps:
         with self._lock:
             self.seconds[name] = round(seconds, 2)
             self.console.print(
-                f" {mark} {name:<52} {seconds:6.1f} s   [dim]{self.elapsed_s:6.1f} s[/dim]"
+                f" {mark} {name:<46} {seconds:6.1f} s   [dim]{self.elapsed_s:6.1f} s[/dim]",
+                soft_wrap=True,
             )
 
     def say(self, text: str) -> None:
         """Print a line between steps."""
         with self._lock:
-            self.console.print(text)
+            self.console.print(text, soft_wrap=True)

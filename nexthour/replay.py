@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from conf.contracts.candles import Candle
+from conf.contracts.candles import Candle, decimal_text
 from conf.contracts.trades import decode
 from conf.names import utc_time
 from conf.settings import RunSettings
@@ -113,8 +114,8 @@ def _through_the_system(
         system.prepare()
         system.start_pipeline("nexthour.launchers.candles")
     with steps.step("replay"):
+        producer = system.start_producer()  # it listens before the first message is sent
         system.start_clock()
-        producer = system.start_producer()
         _wait(lambda: not producer.is_running, system, 24 * 3600, "the producer did not end")
         if producer.returncode != 0:
             message = f"the producer failed: {producer.last_telling_line()}"
@@ -213,11 +214,16 @@ def write_candles(candles: Iterable[Candle], path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows, CANDLES_SCHEMA), path)
 
 
+def _text(price: Decimal | None) -> str:
+    return "–" if price is None else decimal_text(price)
+
+
 def _show(report: ReplayReport, candles: Iterable[Candle], steps: Steps, path: Path) -> None:
     for candle in sorted(candles, key=lambda candle: (candle.symbol, candle.open_time_ms)):
         steps.say(
             f"   {candle.symbol} {utc_time(candle.open_time_ms):%Y-%m-%d %H:%M} "
-            f"o {candle.open} h {candle.high} l {candle.low} c {candle.close} "
+            f"o {_text(candle.open)} h {_text(candle.high)} l {_text(candle.low)} "
+            f"c {_text(candle.close)} "
             f"n {candle.trades}  {candle.verdict} ({candle.reason})"
         )
     steps.say(f"\n {report.trades_in} trades in, {report.accounted_for} accounted for")

@@ -378,8 +378,14 @@ class Sequencer:
     def _close_record(self, close: Close, now_ms: int) -> TradeRecord:
         source = "REST" if close.witness == "REST" else "STREAM"
         inside = close.open_time_ms + HOUR_MS - 1
+        if close.witness == "END":
+            # The hour is not over: its end would be a time in the future, which readers refuse.
+            inside = self._last_inside(close.open_time_ms)
         return TradeRecord("CLOSE", self.symbol, inside, now_ms, source, close=close)
 
     def _gap_record(self, hour: int, gap: Gap, now_ms: int) -> TradeRecord:
-        inside = max(hour, min(self._last_time_ms, hour + HOUR_MS - 1))
-        return TradeRecord("GAP", self.symbol, inside, now_ms, "REST", gap=gap)
+        return TradeRecord("GAP", self.symbol, self._last_inside(hour), now_ms, "REST", gap=gap)
+
+    def _last_inside(self, hour: int) -> int:
+        """Return the last trade's time, or the nearest time inside the hour."""
+        return max(hour, min(self._last_time_ms, hour + HOUR_MS - 1))

@@ -375,3 +375,13 @@ def test_a_trade_that_claims_a_closed_hour_does_not_close_it_twice() -> None:
     sequencer.on_trade(trade(11, H1))
     assert brief(sequencer.on_trade(trade(12, H0 + 9))) == ["t12"]
     assert brief(sequencer.end(H2)) == ["close 1 END"]
+
+
+def test_the_end_lies_at_the_last_trade_not_in_the_future() -> None:
+    """A time later than its receipt would be refused by every reader of the topic."""
+    sequencer = begun()
+    sequencer.on_trade(trade(10, H0 + 5))
+    outputs = sequencer.end(H0 + 9)
+    assert brief(outputs) == ["close 0 END"]
+    assert isinstance(outputs[0], TradeRecord)
+    assert outputs[0].trade_time_ms == H0 + 5
