@@ -39,7 +39,7 @@ $(VENV)/.installed: $(LOCK) requirements/bootstrap.txt pyproject.toml
 	@echo "[install] Python packages from $(LOCK)"
 	@test -x $(UV) || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt; }
 	@cat requirements/bootstrap.txt $(LOCK) > $(VENV)/all.txt
-	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes $(VENV)/all.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --system-certs --quiet --require-hashes $(VENV)/all.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --offline --editable .
 	@touch $@
 
@@ -79,11 +79,11 @@ test-browser: install ## the dashboard in Chromium
 .PHONY: lock
 lock: ## resolve the three lock files anew from pyproject.toml
 	@command -v uv >/dev/null || test -x $(UV) || { echo "run make python first" >&2; exit 2; }
-	$(eval COMPILE := $(UV) pip compile --group dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet)
+	$(eval COMPILE := $(UV) pip compile --system-certs --group dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet)
 	$(COMPILE) pyproject.toml requirements/linux-x86_64.in --override requirements/linux-x86_64.override.txt --python-platform x86_64-manylinux_2_28 -o requirements/linux-x86_64.txt
 	$(COMPILE) pyproject.toml --python-platform aarch64-manylinux_2_28 -o requirements/linux-arm64.txt
 	$(COMPILE) pyproject.toml --python-platform aarch64-apple-darwin -o requirements/macos-arm64.txt
-	$(UV) pip compile requirements/bootstrap.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements/bootstrap.txt
+	$(UV) pip compile --system-certs requirements/bootstrap.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements/bootstrap.txt
 
 .PHONY: clean
 clean: ## remove everything that was installed or written here
