@@ -6,9 +6,9 @@ import time
 from contextlib import suppress
 
 import httpx
-from conf.history import HistorySettings
 
 from conf.connections.s3 import open_s3
+from conf.history import HistorySettings
 from conf.names import Namespace
 from conf.settings import ExchangeSettings, RunSettings, S3Settings
 from local.errors import LocalError
