@@ -22,8 +22,6 @@ from nexthour.running import remove_note, write_note
 
 HOST = "127.0.0.1"
 REPOSITORY = Path(__file__).parents[1]
-SHORT_LIVED_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Halves the JVM's start and its memory; costs peak speed, which minutes at 200 trades/s never ask for."""
 STEP_TIMEOUT_S = 600.0
 """History and training on a slow machine; a hang is cut here, not a long run."""
 
@@ -43,8 +41,6 @@ class System:
     ) -> None:
         self.run_dir = run_dir
         self.environment = dict(environment)
-        if fresh:
-            self.environment["SPARK_SUBMIT_OPTS"] = SHORT_LIVED_JVM
         self.steps = steps
         self.memory = MemorySampler()
         self.stack = LocalStack(LocalStackSettings(run_dir=run_dir, durable=not fresh), fresh=fresh)
