@@ -49,10 +49,13 @@ def bring_up(
         timed("start the stores", system.start_stack)
         exchange.result()
     system.prepare()
-    with steps.step(f"load {history_days} days of hourly history"):
-        system.run_to_end("history", ["-m", "streaming.history"])
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
+        # Before the history: a JVM spends much of its start waiting, and so does a download.
         queries = pool.submit(timed, "start the Spark queries", system.start_pipeline)
+        timed(
+            f"load {history_days} days of hourly history",
+            lambda: system.run_to_end("history", ["-m", "streaming.history"]),
+        )
         dashboard = pool.submit(timed, "start the dashboard", system.start_dashboard)
         if train():
             timed(

@@ -106,12 +106,13 @@ def start(system: System, settings: DemoSettings, history: Path | None, started:
         start_exchange=lambda: system.start_exchange(standin),
         start_clock=system.start_clock,
     )
+    live_start_ms = int(str(system.exchange_status()["live_start_ms"]))
     probe = ReadableProbe(
         PostgresSettings(url=SecretStr(system.environment["NEXTHOUR_POSTGRES_URL"])),
         Namespace(NAMESPACE),
+        live_start_ms,
     )
     probe.start()
-    live_start_ms = int(str(system.exchange_status()["live_start_ms"]))
     demo = Demo(system, settings, symbols, probe, url, live_start_ms)
     system.steps.say(f"\n [bold]Dashboard: {url}[/bold]   (Ctrl-C stops everything)\n")
     _wait_first_candle(demo, started)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +25,9 @@ from nexthour.reports import (
     Machine,
     MemoryFigure,
 )
-from nexthour.system import System
 from streaming.context import PipelineContext
 
 PROBE_TIMEOUT_S = 120
-
-
-@contextmanager
-def environment_of(system: System) -> Iterator[None]:
-    """Let settings be read as the system's own processes read them."""
-    before = dict(os.environ)
-    os.environ.update(system.environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def check(demo: Demo) -> DemoReport:
@@ -59,7 +45,10 @@ def check(demo: Demo) -> DemoReport:
         system.stop_one("producer")
         system.stop_one("spark")
         demo.probe.stop()
-    with environment_of(system), system.steps.step("compare the stores with the exchange's book"):
+    with (
+        system.settings_environment(),
+        system.steps.step("compare the stores with the exchange's book"),
+    ):
         context = PipelineContext.from_environment()
         model = serving_model(context)
         candles = check_candles(context, demo.live_start_ms, max(hours))

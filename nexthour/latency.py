@@ -10,7 +10,7 @@ from threading import Event, Thread
 import psycopg2
 
 from conf.connections.postgres import READER_ROLE, connect
-from conf.names import Namespace, epoch_ms
+from conf.names import Namespace, epoch_ms, utc_time
 from conf.settings import PostgresSettings
 
 POLL_S = 0.1
@@ -18,8 +18,9 @@ POLL_S = 0.1
 
 Key = tuple[str, int]
 _SEEN = {
-    "candle": "SELECT symbol, open_time FROM candle WHERE status = 'final' AND source = 'trades'",
-    "forecast": "SELECT symbol, as_of_open_time FROM forecast",
+    "candle": "SELECT symbol, open_time FROM candle WHERE interval = '1h' AND open_time >= %s "
+    "AND status = 'final' AND source = 'trades'",
+    "forecast": "SELECT symbol, as_of_open_time FROM forecast WHERE target_open_time > %s",
 }
 
 
@@ -67,14 +68,20 @@ def latencies(
 class ReadableProbe(Thread):
     """Polls Postgres as a reader and notes the wall time at which each row was first seen.
 
+    Args:
+        settings: where Postgres is.
+        namespace: whose tables to watch.
+        from_ms: open time of the first hour to watch; older ones are history.
+
     Attributes:
         seen: for 'candle' and 'forecast', wall seconds by symbol and open time of the closed hour.
     """
 
-    def __init__(self, settings: PostgresSettings, namespace: Namespace) -> None:
+    def __init__(self, settings: PostgresSettings, namespace: Namespace, from_ms: int) -> None:
         super().__init__(name="readable-probe", daemon=True)
         self._settings = settings
         self._namespace = namespace
+        self._from = utc_time(from_ms)
         self._stop_asked = Event()
         self.seen: dict[str, dict[Key, float]] = {kind: {} for kind in _SEEN}
 
@@ -93,7 +100,7 @@ class ReadableProbe(Thread):
             with connection.cursor() as cursor:
                 while not self._stop_asked.wait(POLL_S):
                     for kind, sql in _SEEN.items():
-                        cursor.execute(sql)
+                        cursor.execute(sql, (self._from,))
                         rows = cursor.fetchall()
                         now = time.time()
                         for symbol, open_time in rows:

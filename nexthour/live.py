@@ -14,7 +14,6 @@ from conf.settings import ExchangeSettings, RunSettings, S3Settings
 from local.errors import LocalError
 from model.registry import Registry
 from nexthour.bring_up import bring_up
-from nexthour.demo_check import environment_of
 from nexthour.doctor import require_healthy
 from nexthour.progress import Steps
 from nexthour.system import System
@@ -84,7 +83,7 @@ def run_live() -> None:
 
 def has_model(system: System, run: RunSettings) -> bool:
     """Tell whether the registry serves a model already, from an earlier start."""
-    with environment_of(system):
+    with system.settings_environment():
         settings = S3Settings()
     prefix = Namespace(run.namespace).s3_prefix
     return Registry(open_s3(settings), settings.bucket, prefix).champion() is not None

@@ -19,7 +19,6 @@ from conf.names import utc_time
 from conf.settings import RunSettings
 from local.errors import LocalError
 from nexthour.capture import CaptureCount, count_trades
-from nexthour.demo_check import environment_of
 from nexthour.doctor import require_healthy
 from nexthour.progress import Steps
 from nexthour.reports import Machine, ReplayReport, write_report
@@ -120,7 +119,7 @@ def _through_the_system(
         if producer.returncode != 0:
             message = f"the producer failed: {producer.last_telling_line()}"
             raise LocalError(message)
-    with environment_of(system), steps.step("wait for the last candle"):
+    with system.settings_environment(), steps.step("wait for the last candle"):
         context = PipelineContext.from_environment()
         topic = count_topic(context)
 

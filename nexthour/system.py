@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Lock
 
@@ -12,16 +13,21 @@ import httpx
 import orjson
 
 from conf.local_stack import LocalStackSettings
+from conf.settings import KafkaSettings, PostgresSettings, RunSettings
 from local.errors import LocalError
 from local.memory import MemorySampler
 from local.ports import PortClaims
 from local.process import ManagedProcess, answers
 from local.stack import LocalStack
+from nexthour.prepare import prepare
 from nexthour.progress import Steps
 from nexthour.running import remove_note, write_note
+from producers.errors import ProducerError
 
 HOST = "127.0.0.1"
 REPOSITORY = Path(__file__).parents[1]
+MEMORY_SAMPLE_S = 2.0
+"""The kernel walks a process's memory for each sample, which on a large JVM is felt."""
 STEP_TIMEOUT_S = 600.0
 """History and training on a slow machine; a hang is cut here, not a long run."""
 
@@ -42,7 +48,7 @@ class System:
         self.run_dir = run_dir
         self.environment = dict(environment)
         self.steps = steps
-        self.memory = MemorySampler()
+        self.memory = MemorySampler(MEMORY_SAMPLE_S)
         self.stack = LocalStack(LocalStackSettings(run_dir=run_dir, durable=not fresh), fresh=fresh)
         self._folder_is_ours = Event()
         self._noting = Lock()  # parts start side by side
@@ -153,8 +159,28 @@ class System:
         return answer
 
     def prepare(self) -> None:
-        """Migrate the namespace's schema and make its topics, once the stores are up."""
-        self.run_to_end("prepare", ["-m", "nexthour.prepare"])
+        """Migrate the namespace's schema and make its topics, once the stores are up.
+
+        Raises:
+            LocalError: if a topic of other settings or of another venue is in the way.
+        """
+        with self.settings_environment():
+            run, kafka, postgres = RunSettings(), KafkaSettings(), PostgresSettings()
+        try:
+            prepare(run, kafka, postgres)
+        except ProducerError as error:
+            raise LocalError(str(error)) from error
+
+    @contextmanager
+    def settings_environment(self) -> Iterator[None]:
+        """Let settings be read here as the run's own processes read them."""
+        before = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def start_pipeline(self, launcher: str = "nexthour.launchers.pipeline") -> None:
         """Start a Spark application of the launchers and wait until its queries run."""
