@@ -21,6 +21,9 @@ class DemoSettings(BaseSettings):
         240.0, description="Longest wait for those hours once the clock runs."
     )
     history_days: int = Field(100, ge=90, description="Days of hourly history to load.")
+    epochs: int = Field(
+        6, ge=1, description="Passes of the first training; on 100 days validation gains no more."
+    )
 
     @property
     def speed(self) -> float:

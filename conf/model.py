@@ -39,6 +39,11 @@ class ModelSettings(BaseSettings):
         ge=0,
         description="Train on at most so many last days, so that the first model is there in a minute; 0 means all there is.",
     )
+    history_wait_s: float = Field(
+        0.0,
+        ge=0,
+        description="Wait so long for the history of every coin, with Spark and TensorFlow starting meanwhile; 0 takes what is there.",
+    )
     chunk_hours: int = Field(
         720, ge=24, description="Hours of features that one Spark task makes; lookback comes extra."
     )

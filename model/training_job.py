@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 # A JVM of a few seconds: compiling as far as C2 would double its processor time.
 SHORT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 EXIT_MISSING = 2
+HISTORY_POLL_S = 0.2
 EXIT_CANDIDATE = 4
 EXIT_INTERRUPTED = 130
 
@@ -181,10 +182,24 @@ def _make_windows(job: Job, files: WebHDFS) -> Snapshot:
         return sessions[0]
 
     try:
+        if job.model.history_wait_s:
+            running = session()
+            wait_for_history(files, job)
+            return make_snapshot(lambda: running, files, job.namespace, job.spec, job.model)
         return make_snapshot(session, files, job.namespace, job.spec, job.model)
     finally:
         for started in sessions:
             started.stop()
+
+
+def wait_for_history(files: WebHDFS, job: Job) -> None:
+    """Wait until every coin's history is there, or `history_wait_s` are over; a file is whole or absent."""
+    deadline = time.monotonic() + job.model.history_wait_s
+    missing = list(job.run.symbols)
+    while missing and time.monotonic() < deadline:
+        missing = [s for s in missing if not files.exists(job.namespace.history_file(s))]
+        if missing:
+            time.sleep(HISTORY_POLL_S)
 
 
 def _import_tensorflow() -> None:

@@ -78,6 +78,7 @@ def run_environment(
         "NEXTHOUR_SPEED": f"{settings.speed:g}",
         "NEXTHOUR_VAR_DIR": str(var_dir),
         "NEXTHOUR_HISTORY_DAYS": str(settings.history_days),
+        "NEXTHOUR_MODEL_EPOCHS": str(settings.epochs),
     }
 
 

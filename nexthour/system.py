@@ -104,13 +104,15 @@ class System:
             running = {name: part.pid for name, part in parts if part.pid and part.is_running}
             write_note(self.run_dir, {**self.stack.pids(), **running}, self.addresses)
 
-    def run_to_end(self, name: str, arguments: Sequence[str]) -> None:
+    def run_to_end(
+        self, name: str, arguments: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> None:
         """Run a process to its end.
 
         Raises:
             LocalError: with its last telling line, if it fails or hangs.
         """
-        process = self.start(name, arguments)
+        process = self.start(name, arguments, env)
         try:
             code = process.wait(STEP_TIMEOUT_S)
         except TimeoutError as error:
