@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 import structlog
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from conf.contracts.trades import TradeRecord, encode
 from conf.names import Namespace
@@ -201,6 +201,10 @@ class KafkaSink:
             except BufferError:
                 self._producer.poll(0.05)
             except KafkaException as error:
+                # `produce` says only that something fatal happened; a transaction's call says what.
+                # Taken for a broken session, a fenced producer would fence its successor in turn.
+                if kafka_error(error).code() == KafkaError._FATAL:  # noqa: SLF001 - its only name
+                    self._attempt(self._producer.abort_transaction, "abort_transaction")
                 raise translated(error, "produce") from error
             else:
                 return
