@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import time
@@ -10,6 +11,7 @@ from types import FrameType
 from typing import Annotated
 
 import psutil
+import structlog
 import typer
 from pydantic import ValidationError
 
@@ -174,5 +176,6 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what the parts log in this process would tear its progress apart."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     sys.exit(app())
