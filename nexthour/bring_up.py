@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from nexthour.system import System
@@ -47,12 +48,12 @@ def bring_up(
         steps.done(name, time.monotonic() - begun)
         return result
 
-    with ThreadPoolExecutor(2) as pool:
+    with _side_by_side(system) as pool:
         exchange = pool.submit(timed, "start the exchange", start_exchange)
         timed("start the stores", system.start_stack)
         exchange.result()
     system.prepare()
-    with ThreadPoolExecutor(4) as pool:
+    with _side_by_side(system) as pool:
         # All at once: a JVM spends much of its start waiting, and so does a download.
         queries = pool.submit(timed, "start the Spark queries", system.start_pipeline)
         training = pool.submit(_train, system) if train() else None
@@ -70,6 +71,17 @@ def bring_up(
         url = dashboard.result()
     start_clock()
     return url
+
+
+@contextmanager
+def _side_by_side(system: System) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool; an error or Ctrl-C ends all processes, so that no thread waits for one."""
+    with ThreadPoolExecutor(4) as pool:
+        try:
+            yield pool
+        except BaseException:
+            system.stop()
+            raise
 
 
 def _train(system: System) -> float:

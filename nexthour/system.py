@@ -51,6 +51,7 @@ class System:
         self.memory = MemorySampler(MEMORY_SAMPLE_S)
         self.stack = LocalStack(LocalStackSettings(run_dir=run_dir, durable=not fresh), fresh=fresh)
         self._folder_is_ours = Event()
+        self._is_stopping = False
         self._noting = Lock()  # parts start side by side
         self.addresses: dict[str, str] = {}
         self._ports = PortClaims()
@@ -83,7 +84,14 @@ class System:
     def start(
         self, name: str, arguments: Sequence[str], env: Mapping[str, str] | None = None
     ) -> ManagedProcess:
-        """Start ``python ARGUMENTS`` with this run's environment and watch its memory."""
+        """Start ``python ARGUMENTS`` with this run's environment and watch its memory.
+
+        Raises:
+            LocalError: if it cannot be started, or everything is being stopped.
+        """
+        if self._is_stopping:
+            message = f"{name} was not started: everything is being stopped"
+            raise LocalError(message)
         process = ManagedProcess(
             name,
             [sys.executable, *arguments],
@@ -236,7 +244,8 @@ class System:
 
     def stop(self, on_error: Callable[[str], None] = lambda _: None) -> None:
         """Stop everything, newest first; repeatable, and goes on past a part that resists."""
-        for name, process in reversed(self._processes.items()):
+        self._is_stopping = True
+        for name, process in reversed(list(self._processes.items())):
             try:
                 process.stop()
             except OSError as error:

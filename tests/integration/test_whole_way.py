@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
+
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -130,3 +133,21 @@ def test_a_bad_setting_is_one_line(tmp_path):
     finished = run("demo", var_dir=tmp_path, NEXTHOUR_DEMO_HOUR_SECONDS="soon")
     assert finished.returncode == 2
     assert "hour_seconds" in the_one_line(finished)
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing(tmp_path):
+    environment = {**os.environ, "NEXTHOUR_VAR_DIR": str(tmp_path)}
+    log = tmp_path / "demo" / "logs" / "training.log"
+    with subprocess.Popen(
+        [str(NEXTHOUR), "demo"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as demo:
+        try:
+            eventually(log.exists, 120)
+            demo.send_signal(signal.SIGINT)
+            _, errors = demo.communicate(timeout=60)
+        finally:
+            demo.kill()
+    assert demo.returncode == 0, errors
+    assert errors == b""
+    assert left_behind(tmp_path) == []
