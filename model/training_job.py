@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from fsspec.implementations.webhdfs import WebHDFS
     from pyspark.sql import SparkSession
 
-# A JVM of a few seconds: compiling as far as C2 would double its processor time.
-SHORT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 EXIT_MISSING = 2
 HISTORY_POLL_S = 0.2
 EXIT_CANDIDATE = 4
@@ -284,7 +282,6 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 def main() -> int:
     """Run the job from the environment; returns the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("SPARK_SUBMIT_OPTS", SHORT_JVM)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

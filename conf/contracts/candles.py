@@ -12,7 +12,7 @@ from conf.contracts.trades import ContractError
 
 Verdict = Literal["complete", "quiet", "partial", "disputed"]
 
-_DECIMALS = (
+DECIMAL_FIELDS = (
     "open",
     "high",
     "low",
@@ -70,7 +70,7 @@ def candle_key(symbol: str, open_time_ms: int) -> bytes:
 def encode_candle(candle: Candle) -> bytes:
     """Return the JSON message of a candle; equal candles give equal bytes."""
     fields: dict[str, Any] = {name: getattr(candle, name) for name in Candle.__slots__}
-    for name in _DECIMALS:
+    for name in DECIMAL_FIELDS:
         fields[name] = None if fields[name] is None else decimal_text(fields[name])
     return orjson.dumps(fields)
 
@@ -83,7 +83,7 @@ def decode_candle(message: bytes) -> Candle:
     """
     try:
         fields = orjson.loads(message)
-        for name in _DECIMALS:
+        for name in DECIMAL_FIELDS:
             fields[name] = None if fields[name] is None else Decimal(fields[name])
         return Candle(**{name: fields[name] for name in Candle.__slots__})
     except (orjson.JSONDecodeError, KeyError, TypeError, ArithmeticError) as error:

@@ -7,24 +7,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from conf.contracts.candles import Candle
+from conf.contracts.candles import DECIMAL_FIELDS, Candle
 
 Key = tuple[str, int]
 """Symbol and open time in UTC epoch ms."""
 
-FIGURES = (
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "quote_volume",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "trades",
-    "first_trade_id",
-    "last_trade_id",
-)
+ID_FIELDS = ("first_trade_id", "last_trade_id")
+FIGURES = (*DECIMAL_FIELDS, "trades", *ID_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -46,9 +35,9 @@ class Figures:
     @classmethod
     def from_book(cls, row: Mapping[str, Any]) -> Figures:
         """Read a row of the stand-in exchange's oracle (decimal strings, ids -1 when quiet)."""
-        values: dict[str, Any] = {name: Decimal(str(row[name])) for name in FIGURES[:8]}
+        values: dict[str, Any] = {name: Decimal(str(row[name])) for name in DECIMAL_FIELDS}
         values["trades"] = int(row["trades"])
-        for name in FIGURES[9:]:
+        for name in ID_FIELDS:
             values[name] = None if int(row[name]) < 0 else int(row[name])
         return cls(**values)
 
