@@ -35,6 +35,16 @@ class Namespace:
         return f"{self.name}.forecasts"
 
     @property
+    def incidents_topic(self) -> str:
+        """Topic of what happened to the feed (JSON, key = symbol or producer)."""
+        return f"{self.name}.incidents"
+
+    @property
+    def feed_topic(self) -> str:
+        """Topic of how each symbol's feed is doing (JSON, key = symbol, compacted)."""
+        return f"{self.name}.feed"
+
+    @property
     def sql_schema(self) -> str:
         """Postgres schema of this run."""
         return self.name.replace("-", "_")

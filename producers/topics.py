@@ -1,4 +1,4 @@
-"""Makes the four topics of a namespace, or checks that existing ones fit."""
+"""Makes the topics of a namespace, or checks that existing ones fit."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ log = structlog.get_logger(__name__)
 DAY_MS = 86_400_000
 TIMEOUT_S = 6.0
 LIST_AGAIN_S = 0.1
+# One message a second and symbol: without small segments nothing would be compacted for a week.
+FEED = {
+    "cleanup.policy": "compact",
+    "segment.ms": str(600_000),
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": str(600_000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class TopicSpec:
 
 
 def topic_specs(kafka: KafkaSettings, namespace: Namespace) -> list[TopicSpec]:
-    """Return the four topics of a namespace."""
+    """Return the topics of a namespace."""
     delete = {"cleanup.policy": "delete"}
     trades = delete | {
         "retention.ms": str(7 * DAY_MS),
@@ -52,6 +59,8 @@ def topic_specs(kafka: KafkaSettings, namespace: Namespace) -> list[TopicSpec]:
             ("cleanup.policy", "message.timestamp.type"),
         ),
         TopicSpec(namespace.dead_topic, 1, delete | {"retention.ms": str(30 * DAY_MS)}),
+        TopicSpec(namespace.incidents_topic, 1, delete | {"retention.ms": str(90 * DAY_MS)}),
+        TopicSpec(namespace.feed_topic, 1, FEED, ("cleanup.policy",)),
         TopicSpec(namespace.candles_topic, 1, candles),
         TopicSpec(namespace.forecasts_topic, 1, delete | {"retention.ms": str(90 * DAY_MS)}),
     ]
