@@ -96,7 +96,18 @@ class KafkaSettings(BaseSettings):
     )
     replication_factor: int = Field(1, ge=1, description="3 in production, 1 on a laptop.")
     trades_schema_id: int = Field(
-        1, ge=0, le=2**31 - 1, description="Schema id written in front of each Avro record."
+        1,
+        ge=0,
+        le=2**31 - 1,
+        description="Schema id written in front of each Avro record; a schema registry gives its own.",
+    )
+    schema_registry_url: str | None = Field(
+        None, description="Confluent-compatible schema registry of `trades`; unset means none."
+    )
+    schema_registry_username: str | None = Field(None, description="Basic auth: user or API key.")
+    schema_registry_password: SecretStr | None = Field(None, description="Basic auth: password.")
+    schema_registry_ca_location: str | None = Field(
+        None, description="PEM file of the registry's authority; the system's if unset."
     )
     commit_interval_ms: int = Field(
         100, ge=1, le=1000, description="Longest time that a trade waits in an open transaction."

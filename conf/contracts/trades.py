@@ -8,12 +8,15 @@ from __future__ import annotations
 import io
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any, Literal
 
 import fastavro
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException
 
 SCALE = 8
 UNIT = Decimal(10) ** SCALE
@@ -22,6 +25,9 @@ WIRE_HEADER = struct.Struct(">bI")
 
 TRADE_SCHEMA_JSON: str = files(__package__).joinpath("trade.avsc").read_text(encoding="utf-8")
 _SCHEMA = fastavro.parse_schema(json.loads(TRADE_SCHEMA_JSON))
+
+WriterSchemas = Mapping[int, Any]
+"""Parsed Avro schemas by schema id."""
 
 Kind = Literal["TRADE", "CLOSE", "GAP"]
 
@@ -121,24 +127,58 @@ def encode(record: TradeRecord, schema_id: int) -> bytes:
     return buffer.getvalue()
 
 
-def decode(message: bytes, schema_id: int) -> TradeRecord:
-    """Return the record of a message.
+def writer_schemas(by_id: Mapping[int, str]) -> WriterSchemas:
+    """Return what `decode` needs to read records of earlier schemas.
+
+    Args:
+        by_id: schema id → JSON of the schema that records with this id were written with.
 
     Raises:
-        ContractError: on a wrong magic byte, another schema id, or bytes that do not decode.
+        ContractError: if one of them is no Avro schema.
+    """
+    schemas = {}
+    for schema_id, text in by_id.items():
+        try:
+            schemas[schema_id] = fastavro.parse_schema(json.loads(text))
+        except (ValueError, KeyError, TypeError, SchemaParseException) as error:
+            message = f"schema {schema_id} is none: {error}"
+            raise ContractError(message) from error
+    return schemas
+
+
+def decode(message: bytes, schema_id: int, earlier: WriterSchemas | None = None) -> TradeRecord:
+    """Return the record of a message.
+
+    Args:
+        message: the wire bytes.
+        schema_id: id of the current schema.
+        earlier: schemas of other ids that may occur (`writer_schemas`); none if unset. Fields that
+            a record's own schema lacks have their defaults, ones that it adds are left out.
+
+    Raises:
+        ContractError: on a wrong magic byte, an unknown schema id, or bytes that do not decode.
     """
     if len(message) <= WIRE_HEADER.size:
         text = f"message of {len(message)} bytes is shorter than its header"
         raise ContractError(text)
     magic, found_id = WIRE_HEADER.unpack_from(message)
-    if magic != 0 or found_id != schema_id:
+    writer = _SCHEMA if found_id == schema_id else (earlier or {}).get(found_id)
+    if magic != 0 or writer is None:
         text = f"magic byte {magic}, schema id {found_id}; expected 0 and {schema_id}"
         raise ContractError(text)
     try:
         fields: Any = fastavro.schemaless_reader(
-            io.BytesIO(message[WIRE_HEADER.size :]), _SCHEMA, _SCHEMA
+            io.BytesIO(message[WIRE_HEADER.size :]), writer, _SCHEMA
         )
-    except (EOFError, ValueError, TypeError, IndexError, StopIteration, struct.error) as error:
+    except (
+        EOFError,
+        ValueError,
+        TypeError,
+        IndexError,
+        StopIteration,
+        struct.error,
+        SchemaResolutionError,
+    ) as error:
         text = f"Avro body does not decode: {error}"
         raise ContractError(text) from error
     fields["close"] = Close(**fields["close"]) if fields["close"] else None
