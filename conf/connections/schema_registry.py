@@ -54,7 +54,7 @@ def registered_schema_id(
     answer = _ask(kafka, "POST", path, {"schema": schema_json})
     found = answer.get("id")
     if not isinstance(found, int) or not 0 <= found <= MAX_ID:
-        message = f"schema registry at {kafka.schema_registry_url} answers without a usable id: {str(answer)[:MESSAGE_LENGTH]}"
+        message = f"schema registry at {_place(kafka)} answers without a usable id: {str(answer)[:MESSAGE_LENGTH]}"
         raise SchemaRegistryError(message)
     return found
 
@@ -68,7 +68,7 @@ def schema_of_id(kafka: KafkaSettings, schema_id: int) -> str:
     answer = _ask(kafka, "GET", f"/schemas/ids/{schema_id}", None)
     schema = answer.get("schema")
     if not isinstance(schema, str):
-        message = f"schema registry at {kafka.schema_registry_url} answers without a schema: {str(answer)[:MESSAGE_LENGTH]}"
+        message = f"schema registry at {_place(kafka)} answers without a schema: {str(answer)[:MESSAGE_LENGTH]}"
         raise SchemaRegistryError(message)
     return schema
 
@@ -97,10 +97,10 @@ def _ask(
             response = _with_retries(client, method, url.rstrip("/") + path, body)
         answer = response.json()
     except httpx.HTTPStatusError as error:
-        raise SchemaRegistryError(_refusal(url, error.response)) from error
+        raise SchemaRegistryError(_refusal(_place(kafka), error.response)) from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         reason = str(error) or type(error).__name__
-        message = f"no schema registry at {url} ({_one_line(reason)}): is it started, and is NEXTHOUR_KAFKA_SCHEMA_REGISTRY_URL right?"
+        message = f"no schema registry at {_place(kafka)} ({_one_line(reason)}): is it started, and is NEXTHOUR_KAFKA_SCHEMA_REGISTRY_URL right?"
         raise SchemaRegistryError(message) from error
     return answer if isinstance(answer, dict) else {"answer": answer}
 
@@ -141,7 +141,13 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, httpx.TransportError)
 
 
-def _refusal(url: str, response: httpx.Response) -> str:
+def _place(kafka: KafkaSettings) -> str:
+    """Return the URL without a login that may stand in it."""
+    scheme, _, rest = (kafka.schema_registry_url or "").rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest
+
+
+def _refusal(place: str, response: httpx.Response) -> str:
     try:
         answer = response.json()
         said = str(answer.get("message", "")) if isinstance(answer, dict) else ""
@@ -149,7 +155,7 @@ def _refusal(url: str, response: httpx.Response) -> str:
         said = ""
     said = _one_line(said or response.text or response.reason_phrase)
     hint = _WHAT_TO_DO.get(response.status_code, "look after the registry")
-    return f"schema registry at {url} answers {response.status_code} ({said}): {hint}"
+    return f"schema registry at {place} answers {response.status_code} ({said}): {hint}"
 
 
 def _one_line(text: str) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 
 from conf.contracts.candles import decimal_text
+from conf.contracts.trades import ContractError
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+DECIMAL_FIELDS = ("last_close", "q05", "q25", "q50", "q75", "q95")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,19 @@ def encode_forecast(forecast: Forecast) -> bytes:
         value = getattr(forecast, name)
         fields[name] = decimal_text(value) if isinstance(value, Decimal) else value
     return orjson.dumps(fields)
+
+
+def decode_forecast(message: bytes) -> Forecast:
+    """Return the forecast of a JSON message; fields added later are ignored.
+
+    Raises:
+        ContractError: if the message is no forecast.
+    """
+    try:
+        fields = orjson.loads(message)
+        for name in DECIMAL_FIELDS:
+            fields[name] = None if fields[name] is None else Decimal(fields[name])
+        return Forecast(**{name: fields[name] for name in Forecast.__slots__})
+    except (orjson.JSONDecodeError, KeyError, TypeError, ArithmeticError) as error:
+        text = f"no forecast: {error!r}"
+        raise ContractError(text) from error

@@ -1,0 +1,142 @@
+"""Golden messages of every topic: bytes that readers in the field must go on understanding.
+
+`golden/TOPIC.json` holds, for each kind of message, its key, its bytes (hex) and what they say. A change
+that breaks one of these files breaks consumers: add rows, never edit them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from conf.contracts import candles, forecasts
+from conf.contracts.candles import Candle, candle_key, decode_candle, encode_candle
+from conf.contracts.feed import FeedState, FeedStatus, decode_feed_status, encode_feed_status
+from conf.contracts.forecasts import Forecast, decode_forecast, encode_forecast
+from conf.contracts.incidents import Incident, IncidentKind, decode_incident, encode_incident
+from conf.contracts.trades import Close, ContractError, Gap, TradeRecord, decode, encode
+from producers.dead_letters import MAX_RAW_BYTES, DeadLetter
+from producers.errors import Reason
+
+pytestmark = pytest.mark.unit
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def rows(topic: str) -> list[Any]:
+    loaded = json.loads((GOLDEN / f"{topic}.json").read_text())
+    return [pytest.param(row, id=f"{topic}: {row['what']}") for row in loaded]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How a JSON topic's messages are made and read."""
+
+    make: Callable[[dict[str, Any]], Any]
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+    key: Callable[[Any], bytes]
+
+
+def with_decimals(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return fields | {n: None if fields[n] is None else Decimal(fields[n]) for n in names}
+
+
+def incident_of(value: dict[str, Any]) -> Incident:
+    fields = {name: value[name] for name in value if name != "duration_ms"}
+    return Incident(**fields | {"kind": IncidentKind(value["kind"])})
+
+
+CODECS = {
+    "candles": Codec(
+        lambda value: Candle(**with_decimals(value, candles.DECIMAL_FIELDS)),
+        encode_candle,
+        decode_candle,
+        lambda candle: candle_key(candle.symbol, candle.open_time_ms),
+    ),
+    "forecasts": Codec(
+        lambda value: Forecast(**with_decimals(value, forecasts.DECIMAL_FIELDS)),
+        encode_forecast,
+        decode_forecast,
+        lambda forecast: candle_key(forecast.symbol, forecast.target_open_time_ms),
+    ),
+    "incidents": Codec(incident_of, encode_incident, decode_incident, lambda one: one.key),
+    "feed": Codec(
+        lambda value: FeedStatus(**value | {"state": FeedState(value["state"])}),
+        encode_feed_status,
+        decode_feed_status,
+        lambda status: status.key,
+    ),
+}
+JSON_ROWS = [pytest.param(topic, *row.values, id=row.id) for topic in CODECS for row in rows(topic)]
+
+
+@pytest.mark.parametrize("row", rows("trades"))
+def test_records_of_trades(row: dict[str, Any]) -> None:
+    value = row["value"]
+    record = TradeRecord(
+        **value
+        | {
+            "close": Close(**value["close"]) if value["close"] else None,
+            "gap": Gap(**value["gap"]) if value["gap"] else None,
+        }
+    )
+    message = bytes.fromhex(row["hex"])
+    assert decode(message, 1) == record
+    assert encode(record, 1) == message
+    assert row["key"] == record.symbol
+
+
+@pytest.mark.parametrize(("topic", "row"), JSON_ROWS)
+def test_messages_of_the_json_topics(topic: str, row: dict[str, Any]) -> None:
+    codec = CODECS[topic]
+    message = bytes.fromhex(row["hex"])
+    made = codec.make(row["value"])
+    assert codec.encode(made) == message
+    assert codec.decode(message) == made
+    assert orjson.loads(message) == row["value"]
+    assert codec.key(made) == row["key"].encode()
+
+
+@pytest.mark.parametrize("topic", CODECS)
+def test_fields_added_later_are_ignored_and_a_missing_one_is_refused(topic: str) -> None:
+    row = rows(topic)[0].values[0]
+    made = CODECS[topic].make(row["value"])
+    assert CODECS[topic].decode(orjson.dumps(row["value"] | {"colour": "red"})) == made
+    fewer = {name: row["value"][name] for name in row["value"] if name != "symbol"}
+    with pytest.raises(ContractError, match="symbol"):
+        CODECS[topic].decode(orjson.dumps(fewer))
+
+
+@pytest.mark.parametrize("row", rows("dead_letters"))
+def test_dead_letters(row: dict[str, Any]) -> None:
+    raw, value = bytes.fromhex(row["raw_hex"]), row["value"]
+    letter = DeadLetter(value["reason"], value["symbol"], raw, value["received_time_ms"])
+    message = bytes.fromhex(row["hex"])
+    assert letter.encode() == message
+    assert orjson.loads(message) == value
+    assert base64.b64decode(value["raw"]) == raw
+    assert letter.key == (row["key"].encode() if row["key"] else None)
+
+
+def test_a_dead_letter_of_a_huge_message_is_cut() -> None:
+    letter = DeadLetter("malformed: x", None, b"a" * (MAX_RAW_BYTES + 1), 1)
+    assert len(base64.b64decode(orjson.loads(letter.encode())["raw"])) == MAX_RAW_BYTES
+
+
+def test_every_kind_has_a_golden_message() -> None:
+    def whats(topic: str) -> list[str]:
+        return [row.values[0]["what"] for row in rows(topic)]
+
+    assert whats("incidents") == [kind.value for kind in IncidentKind]
+    assert whats("feed") == [state.value for state in FeedState]
+    assert whats("dead_letters") == [reason.value for reason in Reason]
+    assert {row.values[0]["value"]["kind"] for row in rows("trades")} == {"TRADE", "CLOSE", "GAP"}
