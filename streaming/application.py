@@ -1,5 +1,8 @@
 """One Spark application: its queries side by side, watched, and stopped cleanly.
 
+What runs beside the queries (the monitor) runs in threads of its own: it waits for what is away
+instead of failing, and no failure of it ends a query.
+
 A query that fails ends the whole application with one line and a non-zero code: queries of one
 application stand and fall together, and whoever started it (systemd, Kubernetes, a person) restarts it. All
 sinks are made for that (`streaming.candles.sink`).
@@ -11,7 +14,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -34,18 +38,23 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 StartQuery = Callable[["SparkSession", PipelineContext], "StreamingQuery"]
+RunBeside = Callable[[PipelineContext, threading.Event], None]
 
 OK, FAILED, CANNOT_START = 0, 1, 2
 POLL_S = 0.2
 REPORT_S = 1.0
+BESIDE_STOP_S = 8.0
 
 
-def run(name: str, queries: Mapping[str, StartQuery]) -> int:
+def run(
+    name: str, queries: Mapping[str, StartQuery], beside: Mapping[str, RunBeside] | None = None
+) -> int:
     """Run queries until SIGTERM, SIGINT or the failure of one; return the exit code.
 
     Args:
         name: the application's name in Spark's tools.
         queries: how to start each query, by its name; the first is started first.
+        beside: what else to run, by its name, until the event that it is given is set.
 
     Returns:
         0 after a signal, 1 if a query failed, 2 if the application could not start.
@@ -57,6 +66,13 @@ def run(name: str, queries: Mapping[str, StartQuery]) -> int:
         check_stores(context)
     except (ValidationError, StartError) as error:
         return _say(name, one_line(error), CANNOT_START)
+    with _running_beside(beside or {}, context, stop):
+        return _run_queries(name, queries, context, stop)
+
+
+def _run_queries(
+    name: str, queries: Mapping[str, StartQuery], context: PipelineContext, stop: threading.Event
+) -> int:
     try:
         session = build_session(name, context.spark, context.hdfs)
     except Exception as error:  # Spark raises whatever its gateway meets
@@ -79,6 +95,25 @@ def run(name: str, queries: Mapping[str, StartQuery]) -> int:
         status.write(query_name, state, {"reason": failure} if failure else {})
     status.close()
     return _say(name, failure, FAILED) if failure else OK
+
+
+@contextmanager
+def _running_beside(
+    parts: Mapping[str, RunBeside], context: PipelineContext, stop: threading.Event
+) -> Iterator[None]:
+    """Run parts in threads; at the end they are asked to stop and waited for, but not for ever."""
+    threads = [
+        threading.Thread(target=part, args=(context, stop), name=part_name, daemon=True)
+        for part_name, part in parts.items()
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(BESIDE_STOP_S)
 
 
 def one_line(error: BaseException) -> str:
