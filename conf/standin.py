@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -13,6 +13,7 @@ from conf.names import HOUR_MS, epoch_ms
 from conf.settings import DEFAULT_SYMBOLS
 
 CAPTURE_SPEED = 60.0
+ErrorForm = Literal["flat", "nested", "mixed"]
 
 
 class StandInSettings(BaseSettings):
@@ -61,6 +62,14 @@ class StandInSettings(BaseSettings):
     halted_hours: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Live hours of maintenance without a kline, as SYMBOL:N or *:N."
     )
+    bursts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Extra trades within one second of a live hour, as SYMBOL:N:COUNT, comma separated.",
+    )
+    absent_ids: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Trade ids that never exist: in live hour N they jump by COUNT, as SYMBOL:N:COUNT.",
+    )
     history_dir: Path | None = Field(
         None, description="Folder of SYMBOL-1h.parquet files: the exchange's recorded past."
     )
@@ -70,10 +79,20 @@ class StandInSettings(BaseSettings):
     capture: Path | None = Field(
         None, description="File of combined-stream messages, one JSON a line, plain or gzip."
     )
+    connect_attempts: int = Field(
+        300, ge=1, description="WebSocket attempts in a window and from an address before HTTP 429."
+    )
+    connect_window_s: float = Field(300.0, gt=0, description="That window, rolling, wall seconds.")
+    life_s: float = Field(
+        86_400.0, gt=0, description="Wall seconds after which a websocket is cut; also at run time."
+    )
     ping_interval_s: float = Field(20.0, gt=0, description="Wall seconds between pings.")
     pong_timeout_s: float = Field(60.0, gt=0, description="A client silent for longer is cut.")
     kline_interval_s: float = Field(
         2.0, gt=0, description="Wall seconds between updates of an open kline."
+    )
+    ticker_interval_s: float = Field(
+        1.0, gt=0, description="Wall seconds between updates of a mini ticker."
     )
     incoming_per_s: int = Field(
         5, ge=1, description="Frames a client may send in any second before close code 1008."
@@ -82,8 +101,35 @@ class StandInSettings(BaseSettings):
         16 * 2**20, ge=2**16, description="Unsent bytes at which a slow client is cut."
     )
     weight_limit: int = Field(6_000, ge=1, description="REST weight per wall minute and address.")
+    rest_lag_ms: int = Field(
+        0,
+        ge=0,
+        description="Exchange ms by which historicalTrades, aggTrades and klines trail the streams.",
+    )
+    serves_historical_trades: bool = Field(
+        True,
+        description="False: as a market-data-only host, which answers historicalTrades with 404.",
+    )
+    error_form: ErrorForm = Field(
+        "mixed", description="Form of control errors: flat, nested, or both as seen on the wire."
+    )
+    abort_at: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Trades, as SYMBOL:ID, right after which every websocket is aborted, comma separated.",
+    )
+    scenario: Path | None = Field(
+        None, description="File of faults and when they come; see exchange/scenario.py."
+    )
 
-    @field_validator("symbols", "quiet_hours", "halted_hours", mode="before")
+    @field_validator(
+        "symbols",
+        "quiet_hours",
+        "halted_hours",
+        "bursts",
+        "absent_ids",
+        "abort_at",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -106,6 +152,9 @@ class StandInSettings(BaseSettings):
             raise ValueError(message)
         if self.live_from_history and not self.history_dir:
             message = "live_from_history needs history_dir"
+            raise ValueError(message)
+        if self.capture and (self.bursts or self.absent_ids):
+            message = "bursts and absent_ids are for made hours, not for a capture"
             raise ValueError(message)
         return self
 

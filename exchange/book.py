@@ -5,7 +5,7 @@ The book is the oracle of every test: klines, trades, aggregates and streams are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Literal
@@ -16,6 +16,7 @@ from conf.names import HOUR_MS
 from conf.standin import StandInSettings
 from exchange.bars import BarTarget, HourState
 from exchange.errors import StandInError
+from exchange.extras import live_extras, live_overrides
 from exchange.hours import SwitchingSource, TargetSeries, TargetSource
 from exchange.listings import Listing, select_listings
 from exchange.market import CHUNK_HOURS, Market, MarketBars, MarketStart
@@ -104,7 +105,8 @@ def synthetic_book(settings: StandInSettings) -> Book:
         if overrides:
             shifted = [(settings.history_hours + hour, state) for hour, state in overrides]
             source = SwitchingSource(targets, targets, 0, shifted)
-        series[listing.symbol] = TargetSeries(listing, source, settings.seed, first_open_ms)
+        extras = live_extras(settings, listing.symbol, settings.history_hours)
+        series[listing.symbol] = TargetSeries(listing, source, settings.seed, first_open_ms, extras)
     return Book("synthetic", series, settings.start_ms)
 
 
@@ -132,8 +134,9 @@ def recorded_book(settings: StandInSettings) -> Book:
         source = SwitchingSource(
             hours, live, past_hours, live_overrides(settings, hours.listing.symbol)
         )
+        extras = live_extras(settings, hours.listing.symbol, past_hours)
         series[hours.listing.symbol] = TargetSeries(
-            hours.listing, source, settings.seed, first_open_ms
+            hours.listing, source, settings.seed, first_open_ms, extras
         )
     return Book("history", series, live_ms)
 
@@ -167,24 +170,3 @@ def _tape_after(
             start=start,
         )
     )
-
-
-def live_overrides(settings: StandInSettings, symbol: str) -> list[tuple[int, HourState]]:
-    """Return the live hours that settings make quiet or absent for a symbol.
-
-    Raises:
-        StandInError: if an entry is not SYMBOL:N.
-    """
-    wanted = [(entry, HourState.QUIET) for entry in settings.quiet_hours]
-    wanted += [(entry, HourState.ABSENT) for entry in settings.halted_hours]
-    return [(hour, state) for name, hour, state in _parsed(wanted) if name in ("*", symbol)]
-
-
-def _parsed(entries: list[tuple[str, HourState]]) -> Iterator[tuple[str, int, HourState]]:
-    for entry, state in entries:
-        name, _, hour = entry.partition(":")
-        if not (name and hour.isdecimal()):
-            kind = "QUIET" if state is HourState.QUIET else "HALTED"
-            message = f"NEXTHOUR_STANDIN_{kind}_HOURS: {entry!r} is not SYMBOL:N"
-            raise StandInError(message)
-        yield name, int(hour), state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +10,11 @@ from dataclasses import dataclass
 
 from exchange import wire
 from exchange.bars import Bar
-from exchange.faults import FaultKind, Faults
+from exchange.faults import TradeFault
 from exchange.hub import Hub
 from exchange.intervals import HOURLY
 from exchange.listings import Listing
-
-_YEAR_MS = 365 * 24 * 3_600_000
+from exchange.trade_faults import Sending, TradeFaults, TradeMessage, WaitingFault, spoilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +26,10 @@ class SentClose:
     sent_wall_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class TradeMessage:
-    """One trade as the stream shows it; texts are those of the wire."""
-
-    symbol: str
-    stream: str
-    trade_id: int
-    price: str
-    quantity: str
-    time_ms: int
-    buyer_is_maker: bool
-
-    def payload(
-        self, event_ms: int, *, price: str | None = None, time_ms: int | None = None
-    ) -> bytes:
-        """Return the payload, with price or time replaced where a fault asks for it."""
-        return wire.trade_event(
-            self.symbol,
-            event_ms,
-            self.trade_id,
-            self.price if price is None else price,
-            self.quantity,
-            self.time_ms if time_ms is None else time_ms,
-            self.buyer_is_maker,
-        )
-
-
 class Broadcast:
     """Sends trades and klines to the hub, counts them and notes when hours were closed."""
 
-    def __init__(self, hub: Hub, faults: Faults) -> None:
+    def __init__(self, hub: Hub, faults: TradeFaults) -> None:
         self.hub = hub
         self.faults = faults
         self.trades_sent = 0
@@ -82,54 +55,64 @@ class Broadcast:
         payload: bytes | None = None,
         wrapped: bytes | None = None,
     ) -> None:
-        """Publish a trade, or what a waiting fault makes of it.
+        """Publish a trade, or what a waiting fault makes of it; then do what was to follow it.
 
         ``payload`` and ``wrapped`` are the original bytes, where there are some.
         """
-        self.trades_sent += 1
-        fault = self.faults.take(trade.symbol) if self.faults else None
-        if fault is None or fault is FaultKind.DUPLICATE:
-            self._publish(trade, event_ms, payload, wrapped)
-        if fault is not None:
-            self._spoil(fault, trade, event_ms, payload, wrapped)
-
-    def _publish(
-        self, trade: TradeMessage, event_ms: int, payload: bytes | None, wrapped: bytes | None
-    ) -> None:
-        if self.hub.has_listeners(trade.stream):
-            self.hub.publish(trade.stream, payload or trade.payload(event_ms), wrapped)
-
-    def _spoil(
-        self,
-        fault: FaultKind,
-        trade: TradeMessage,
-        event_ms: int,
-        payload: bytes | None,
-        wrapped: bytes | None,
-    ) -> None:
-        truth = trade.payload(event_ms)
-        if fault is FaultKind.DROP:
+        if trade.symbol not in self.faults.armed:
+            self.plain_trade(trade.stream, payload or trade.payload(event_ms), wrapped)
             return
-        if fault is FaultKind.BAD_PRICE:
-            self.hub.publish(trade.stream, trade.payload(event_ms, price="not-a-number"))
-        elif fault is FaultKind.FUTURE_TIME:
-            later = trade.payload(event_ms, time_ms=trade.time_ms + _YEAR_MS)
-            self.hub.publish(trade.stream, later)
+        self.trades_sent += 1
+        if self.hub.has_listeners(trade.stream):
+            original = Sending(payload or trade.payload(event_ms), wrapped)
+            held = self.faults.release(trade.symbol)
+            if held is None:
+                self._send(self.faults.take(trade.symbol), trade, event_ms, original)
+            else:
+                self._publish(trade.stream, [original, held])
+        for watch in self.faults.reached(trade.symbol, trade.trade_id):
+            self.hub.flush()
+            watch.act()
+        self.faults.settle(trade.symbol)
+
+    def plain_trade(self, stream: str, payload: bytes, wrapped: bytes | None = None) -> None:
+        """Publish a trade of a symbol for which nothing waits."""
+        self.trades_sent += 1
+        self.hub.publish(stream, payload, wrapped)
+
+    def _send(
+        self, fault: WaitingFault | None, trade: TradeMessage, event_ms: int, original: Sending
+    ) -> None:
+        kind = fault.kind if fault else None
+        if fault is None:
+            self._publish(trade.stream, [original])
+        elif kind is TradeFault.REORDER:
+            self.faults.hold(trade.symbol, original)
+        elif kind is TradeFault.DELAY:
+            self._later(fault.delay_ms / 1000, trade.stream, original)
+        elif kind is TradeFault.TRUNCATED_FRAME:
+            self.hub.cut_within(trade.stream, original.payload)
         else:
-            extra: bytes | None = None
-            if fault is FaultKind.MALFORMED:
-                broken = truth[: len(truth) // 2]
-                self.hub.publish(trade.stream, broken, wire.combined(trade.stream, broken)[:-1])
-            elif fault is FaultKind.UNKNOWN_EVENT:
-                extra = truth.replace(b'"e":"trade"', b'"e":"mystery"', 1)
-                self.hub.publish(trade.stream, extra)
-            self._publish(trade, event_ms, payload, wrapped)
+            self._publish(trade.stream, spoilt(fault.kind, trade, event_ms, original))
+
+    def _publish(self, stream: str, sendings: list[Sending]) -> None:
+        for sending in sendings:
+            self.hub.publish(stream, sending.payload, sending.wrapped)
+
+    def _later(self, wait_s: float, stream: str, sending: Sending) -> None:
+        def send() -> None:
+            self._publish(stream, [sending])
+            self.hub.flush()
+
+        asyncio.get_running_loop().call_later(wait_s, send)
 
     def kline(self, listing: Listing, bar: Bar, event_ms: int, *, is_closed: bool) -> None:
         """Publish an hourly kline; a closed one is counted, and noted if anybody listens."""
         stream = kline_stream(listing.symbol)
         self.klines_closed += is_closed
         if not self.hub.has_listeners(stream):
+            return
+        if is_closed and self.faults.take_kline(listing.symbol):
             return
         self.hub.publish(
             stream, wire.kline_event(listing, bar, HOURLY.name, event_ms, is_closed=is_closed)

@@ -15,17 +15,26 @@ from exchange.bars import HourState, oracle_candle
 from exchange.book import Book
 from exchange.broadcast import Broadcast
 from exchange.clock import Clock
+from exchange.fault_desk import FaultDesk
 from exchange.faults import FaultError
+from exchange.queries import historical_trades
 from exchange.series import Series
+from exchange.sockets import Sockets
+
+_MOST_TRADES = 10_000
 
 
 class ControlApi:
     """Handlers of the control port. Times are UTC epoch ms; decimals are strings."""
 
-    def __init__(self, book: Book, clock: Clock, broadcast: Broadcast) -> None:
+    def __init__(
+        self, book: Book, clock: Clock, broadcast: Broadcast, sockets: Sockets, desk: FaultDesk
+    ) -> None:
         self._book = book
         self._clock = clock
         self._broadcast = broadcast
+        self._sockets = sockets
+        self._desk = desk
 
     def add_routes(self, app: web.Application) -> None:
         """Add the endpoints to an application."""
@@ -34,8 +43,11 @@ class ControlApi:
         app.router.add_post("/clock/start", self._start_clock)
         app.router.add_get("/oracle/candles", self._candles)
         app.router.add_get("/oracle/closes", self._closes)
+        app.router.add_get("/oracle/trades", self._trades)
         app.router.add_get("/status", self._status)
+        app.router.add_get("/faults", self._faults)
         app.router.add_post("/faults", self._add_fault)
+        app.router.add_post("/symbols", self._set_status)
 
     async def _health(self, _request: web.Request) -> web.Response:
         return _json({"status": "ready"})
@@ -81,6 +93,21 @@ class ControlApi:
         closes = self._broadcast.closes
         return _json([asdict(close) for close in closes if close.sent_wall_ms >= since_ms])
 
+    async def _trades(self, request: web.Request) -> web.Response:
+        """Trades of a symbol with an id of ``from_id`` or later that have happened by now."""
+        try:
+            from_id = int(request.query.get("from_id", "0"))
+            limit = int(request.query.get("limit", str(_MOST_TRADES)))
+        except ValueError:
+            return _error("from_id and limit must be integers")
+        series = self._book.series.get(request.query.get("symbol", ""))
+        if series is None:
+            return _error(f"symbol must be one of {', '.join(self._book.series)}")
+        if not 1 <= limit <= _MOST_TRADES:
+            return _error(f"limit must be from 1 to {_MOST_TRADES}")
+        now = self._clock.now_ms()
+        return _json(await asyncio.to_thread(historical_trades, series, now, from_id, limit))
+
     async def _status(self, _request: web.Request) -> web.Response:
         return _json(
             {
@@ -91,7 +118,10 @@ class ControlApi:
                 "messages_sent": self._broadcast.hub.messages_sent,
                 "klines_closed": self._broadcast.klines_closed,
                 "clients": len(self._broadcast.hub.clients),
-                "faults_injected": dict(self._broadcast.faults.injected),
+                "connection_attempts": self._sockets.attempts,
+                "connections_refused": self._sockets.refused,
+                "connections_open": len(self._sockets.connections),
+                "faults_injected": dict(self._desk.injected),
                 "symbols": list(self._book.series),
                 "adjusted_hours": {
                     name: one.adjusted_hours for name, one in self._book.series.items()
@@ -99,13 +129,27 @@ class ControlApi:
             }
         )
 
+    async def _faults(self, _request: web.Request) -> web.Response:
+        return _json({"injected": dict(self._desk.injected), "waiting": self._desk.waiting()})
+
     async def _add_fault(self, request: web.Request) -> web.Response:
         try:
-            body = orjson.loads(await request.read())
-            waiting = self._broadcast.faults.add(body, set(self._book.series))
-        except (orjson.JSONDecodeError, FaultError) as error:
+            return _json(self._desk.take(orjson.loads(await request.read())))
+        except orjson.JSONDecodeError as error:
+            return _error(f"the body is no JSON: {error}")
+        except FaultError as error:
             return _error(str(error))
-        return _json({"waiting": waiting})
+
+    async def _set_status(self, request: web.Request) -> web.Response:
+        """The same as a fault of kind ``status``."""
+        try:
+            body = orjson.loads(await request.read())
+            given = body if isinstance(body, dict) else {}
+            return _json(self._desk.take({**given, "kind": "status"}))
+        except orjson.JSONDecodeError as error:
+            return _error(f"the body is no JSON: {error}")
+        except FaultError as error:
+            return _error(str(error))
 
 
 def closed_candles(

@@ -1,7 +1,8 @@
 """The exchange's hours: a table of bar targets that grows, and the trades made from it on demand.
 
 Trade ids are the running sum of the hours' counts, so an hour is made again from its seed alone;
-only a few expanded hours are kept.
+only a few expanded hours are kept. What is still to come may be changed while the exchange runs: a
+burst of trades, trading that stops and goes on.
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ from __future__ import annotations
 import bisect
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from threading import RLock
 from zlib import crc32
 
 import numpy as np
 
-from conf.names import HOUR_MS
+from conf.names import HOUR_MS, hour_open_ms
 from exchange.bars import Bar, BarTarget, HourState, flat_bar
+from exchange.extras import NO_EXTRAS, HourExtras, burst_orders, jump_position, with_burst
 from exchange.listings import Listing
 from exchange.series import HourTrades, Series
 from exchange.synthesis import HourOrders, feasible, order_count, split, synthesise
 
 FIRST_ID = 1
 KEPT_HOURS = 6
+_SEARCHED_HOURS = 100
 _ORDERS_STREAM, _SPLIT_STREAM = 0, 1
 
 
@@ -39,13 +43,19 @@ class TargetSeries(Series):
 
     Args:
         listing: the symbol.
-        source: its bar targets; asked for each hour once and in order.
+        source: its bar targets; asked in order of the hours, again only for hours that changed.
         seed: of the trades.
         first_open_ms: open time of hour 0, UTC epoch ms.
+        extras: what single hours, counted from hour 0, have beyond their target.
     """
 
     def __init__(
-        self, listing: Listing, source: TargetSource, seed: int, first_open_ms: int
+        self,
+        listing: Listing,
+        source: TargetSource,
+        seed: int,
+        first_open_ms: int,
+        extras: Mapping[int, HourExtras] | None = None,
     ) -> None:
         self.listing = listing
         self.first_open_ms = first_open_ms
@@ -58,6 +68,9 @@ class TargetSeries(Series):
         self._bars: dict[int, Bar] = {}
         self._kept: OrderedDict[int, HourTrades] = OrderedDict()
         self._end: int | None = None
+        self._extras = dict(extras or {})
+        self._cut: dict[int, int] = {}  # trades of an hour in which trading stopped
+        self._pause: HourState | None = None
         # REST answers from worker threads while the player reads on the event loop.
         self._lock = RLock()
 
@@ -78,11 +91,30 @@ class TargetSeries(Series):
             target = self._target(index)
             if isinstance(target, HourState):
                 bar = flat_bar(open_ms, self._closes[index])
+            elif index in self._cut:
+                hour = self.trades(open_ms)
+                assert hour is not None
+                bar = hour.bar(0, len(hour.price), open_ms, HOUR_MS)
             else:
-                bar = self._orders(index, target).bar(self._first_ids[index])
-                self.adjusted_hours += target.quote is not None and target.quote != bar.quote
+                bar = self._whole_bar(index, target)
             self._bars[index] = bar
         return bar
+
+    def _whole_bar(self, index: int, target: BarTarget) -> Bar:
+        orders = self._orders(index, target)
+        extras = self._extras.get(index, NO_EXTRAS)
+        bar = orders.bar(self._first_ids[index])
+        self.adjusted_hours += target.quote is not None and target.quote != bar.quote
+        if extras is NO_EXTRAS:
+            return bar
+        orders = with_burst(orders, extras.burst)
+        bar = orders.bar(self._first_ids[index])
+        jumps_first = jump_position(orders) == 0
+        return replace(
+            bar,
+            first_id=bar.first_id + extras.absent_ids * jumps_first,
+            last_id=bar.last_id + extras.absent_ids,
+        )
 
     def trades(self, open_ms: int) -> HourTrades | None:
         """Return the trades of an hour, None where it has none."""
@@ -117,6 +149,74 @@ class TargetSeries(Series):
         target = self._target(0)
         return self._closes[0] if isinstance(target, HourState) else target.open
 
+    def add_burst(self, now_ms: int, count: int) -> int | None:
+        """Put ``count`` trades within a second into the next hour after now that trades.
+
+        Returns:
+            The open time of that hour, None if none of the next hundred trades.
+        """
+        with self._lock:
+            following = self._index(hour_open_ms(now_ms)) + 1
+            for index in range(following, following + _SEARCHED_HOURS):
+                if isinstance(self._planned(index), BarTarget):
+                    extras = self._extras.get(index, NO_EXTRAS)
+                    self._extras[index] = replace(extras, burst=extras.burst + count)
+                    self._unmake(following)
+                    return self.first_open_ms + index * HOUR_MS
+        return None
+
+    def stop_trading(self, now_ms: int, state: HourState) -> None:
+        """Let no trade happen after now; the hours to come are quiet or absent."""
+        with self._lock:
+            index = self._index(hour_open_ms(now_ms))
+            open_ms = self.first_open_ms + index * HOUR_MS
+            hour = self.trades(open_ms)
+            self._unmake(index + 1)
+            self._pause = state
+            if hour is not None:
+                self._cut_short(index, hour.first(hour.seen(now_ms)))
+
+    def resume_trading(self, now_ms: int) -> int:
+        """Let trades happen again from the next hour on; return its open time."""
+        with self._lock:
+            following = self._index(hour_open_ms(now_ms)) + 1
+            self._pause = None
+            self._unmake(following)
+        return self.first_open_ms + following * HOUR_MS
+
+    def _cut_short(self, index: int, hour: HourTrades) -> None:
+        kept = len(hour.price)
+        self._bars.pop(index, None)
+        if kept:
+            self._cut[index] = kept
+            self._kept[index] = hour
+            self._closes[index] = int(hour.price[-1])
+            self._first_ids[index + 1] = int(hour.trade_id[-1]) + 1
+        else:
+            assert self._pause is not None
+            self._targets[index] = self._pause
+            self._kept.pop(index, None)
+            self._closes[index] = self.price_before(hour.open_ms)
+            self._first_ids[index + 1] = self._first_ids[index]
+        self._first_orders[index + 1] = self._first_orders[index] + len(hour.order_ends)
+
+    def _unmake(self, index: int) -> None:
+        """Forget hours that nobody was shown yet, so that they are made anew."""
+        self.version += 1
+        if index >= len(self._targets):
+            return
+        del self._targets[index:], self._closes[index:]
+        del self._first_ids[index + 1 :], self._first_orders[index + 1 :]
+        for made in (self._bars, self._kept):
+            for hour in [hour for hour in made if hour >= index]:
+                del made[hour]
+
+    def _planned(self, index: int) -> BarTarget | HourState | None:
+        target = self._source.target(index)
+        is_stopped = self._pause is not None and target is not None
+        # An hour without a kline stays one, however trading was stopped.
+        return self._pause if is_stopped and target is not HourState.ABSENT else target
+
     def _hour_of(self, firsts: list[int], wanted: int, now_ms: int) -> int:
         self._target(self._index(self.last_open_ms(now_ms)))
         index = max(bisect.bisect_right(firsts, wanted) - 1, 0)
@@ -129,7 +229,7 @@ class TargetSeries(Series):
         if len(self._targets) <= index and self._end is None:
             with self._lock:
                 while len(self._targets) <= index and self._end is None:
-                    self._append(self._source.target(len(self._targets)))
+                    self._append(self._planned(len(self._targets)))
         return self._targets[index] if 0 <= index < len(self._targets) else HourState.ABSENT
 
     def _append(self, target: BarTarget | HourState | None) -> None:
@@ -142,7 +242,9 @@ class TargetSeries(Series):
             exact = feasible(target)
             self.adjusted_hours += (exact.volume, exact.trades) != (target.volume, target.trades)
             target, close, trades = exact, exact.close, exact.trades
-            orders = order_count(trades, exact.needed)
+            extras = self._extras.get(len(self._targets), NO_EXTRAS)
+            orders = order_count(trades, exact.needed) + burst_orders(extras.burst)
+            trades += extras.burst + extras.absent_ids
         self._closes.append(close)
         self._first_ids.append(self._first_ids[-1] + trades)
         self._first_orders.append(self._first_orders[-1] + orders)
@@ -155,13 +257,16 @@ class TargetSeries(Series):
         return synthesise(target, open_ms, rng)
 
     def _expand(self, index: int, target: BarTarget) -> HourTrades:
-        orders = self._orders(index, target)
+        extras = self._extras.get(index, NO_EXTRAS)
+        orders = with_burst(self._orders(index, target), extras.burst)
         rng = np.random.default_rng([*self._seed, orders.open_ms // HOUR_MS, _SPLIT_STREAM])
         owner, quantity = split(orders, rng)
         first = self._first_ids[index]
-        return HourTrades(
+        trade_id = np.arange(first, first + len(owner), dtype=np.int64)
+        trade_id[jump_position(orders) :] += extras.absent_ids
+        hour = HourTrades(
             orders.open_ms,
-            np.arange(first, first + len(owner), dtype=np.int64),
+            trade_id,
             orders.price[owner],
             quantity,
             orders.time_ms[owner],
@@ -169,6 +274,7 @@ class TargetSeries(Series):
             np.cumsum(orders.fills),
             self._first_orders[index],
         )
+        return hour.first(self._cut[index]) if index in self._cut else hour
 
 
 class SwitchingSource(TargetSource):

@@ -8,6 +8,8 @@ the exchange does, and never holds up the others.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections import defaultdict
 
 import structlog
@@ -32,6 +34,7 @@ class Client:
         self.is_micro = is_micro
         self.streams: dict[str, None] = {}
         self.is_cut = False
+        self.is_mute = False
         self._transport = transport
         self._limit = limit
         self._pending: list[bytes] = []
@@ -43,12 +46,11 @@ class Client:
     def flush(self) -> int:
         """Write what waits; return the number of frames, 0 if the client is gone or was cut."""
         pending, self._pending = self._pending, []
-        if not pending or self.is_cut or self._transport.is_closing():
+        if not pending or self.is_cut or self.is_mute or self._transport.is_closing():
             return 0
         self._transport.write(b"".join(pending))
         if self._transport.get_write_buffer_size() > self._limit:
-            self.is_cut = True
-            self._transport.abort()
+            self.cut()
             _log.warning("slow client cut", unsent_bytes=self._limit)
             return 0
         return len(pending)
@@ -57,6 +59,28 @@ class Client:
         """Write one frame now, after what waits."""
         self.queue(wire.frame(payload, opcode))
         self.flush()
+
+    def cut(self, *, is_reset: bool = False) -> None:
+        """Abort the TCP connection, without a close frame. What was written may still arrive.
+
+        With ``is_reset`` the peer is sent an RST instead of a FIN.
+        """
+        self.is_cut = True
+        peer = self._transport.get_extra_info("socket") if is_reset else None
+        if peer is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def cut_within(self, frame: bytes) -> None:
+        """Write the first half of a frame after what waits, then abort the connection."""
+        self.queue(frame[: len(frame) // 2])
+        self.flush()
+        self.cut()
+
+    def mute(self) -> None:
+        """Send nothing and read nothing from now on; the connection stays open."""
+        self.is_mute = True
+        self._transport.pause_reading()
 
 
 class Hub:
@@ -117,9 +141,36 @@ class Hub:
         """Queue a payload for every client, whatever it listens to."""
         self._send(self.clients, stream, payload, None)
 
+    def tell(self, client: Client, stream: str, payload: bytes) -> None:
+        """Write a payload to one client now, in its form, whatever it listens to."""
+        kind = (client.is_combined, client.is_micro)
+        client.send(_body(kind, stream, payload, None))
+
+    def cut_within(self, stream: str, payload: bytes) -> None:
+        """Write half of a payload's frame to each listener of a stream, and abort it."""
+        for client in list(self._by_stream.get(stream, ())):
+            kind = (client.is_combined, client.is_micro)
+            client.cut_within(wire.frame(_body(kind, stream, payload, None)))
+            self.remove(client)
+
+    def cut_all(self) -> int:
+        """Write what is queued and abort every connection; return how many."""
+        self.flush()
+        cut = list(self.clients)
+        for client in cut:
+            client.cut()
+            self.remove(client)
+        return len(cut)
+
     def _send(
         self, listeners: set[Client], stream: str, payload: bytes, wrapped: bytes | None
     ) -> None:
+        if len(listeners) == 1:  # the common case, and the hot path
+            for client in listeners:
+                kind = (client.is_combined, client.is_micro)
+                client.queue(wire.frame(_body(kind, stream, payload, wrapped)))
+            self._touched |= listeners
+            return
         forms: dict[tuple[bool, bool], bytes] = {}
         for client in listeners:
             kind = (client.is_combined, client.is_micro)
@@ -127,7 +178,7 @@ class Hub:
             if form is None:
                 form = forms[kind] = wire.frame(_body(kind, stream, payload, wrapped))
             client.queue(form)
-            self._touched.add(client)
+        self._touched |= listeners
 
     def flush(self) -> None:
         """Write all that is queued."""

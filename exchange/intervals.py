@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from conf.names import HOUR_MS, epoch_ms, utc_time
@@ -18,7 +18,10 @@ _FIRST_MS = epoch_ms(datetime(2009, 1, 1, tzinfo=UTC))
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A kline interval; `span_ms` is None for months, which have no fixed length."""
+    """A kline interval; `span_ms` is None for months, which have no fixed length.
+
+    `offset_ms` is the open time of one interval, for months that of the time zone's first one.
+    """
 
     name: str
     span_ms: int | None
@@ -27,9 +30,9 @@ class Interval:
     def floor(self, time_ms: int) -> int:
         """Return the open time of the interval that holds a moment."""
         if self.span_ms is None:
-            return epoch_ms(
-                utc_time(time_ms).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-            )
+            local = utc_time(time_ms - self.offset_ms)
+            first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+            return epoch_ms(first) + self.offset_ms
         return time_ms - (time_ms - self.offset_ms) % self.span_ms
 
     def after(self, open_ms: int) -> int:
@@ -37,6 +40,10 @@ class Interval:
         if self.span_ms is None:
             return self.floor(open_ms + 32 * _DAY_MS)
         return open_ms + self.span_ms
+
+    def shifted(self, east_ms: int) -> Interval:
+        """Return the interval of a time zone that is so far ahead of UTC."""
+        return replace(self, offset_ms=self.offset_ms - east_ms)
 
     def before(self, open_ms: int) -> int:
         """Return the open time of the interval before."""

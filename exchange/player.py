@@ -5,24 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_right
-from dataclasses import dataclass, field
-
-import numpy as np
+from collections.abc import Callable
 
 from conf.names import HOUR_MS
-from exchange import wire
 from exchange.bars import HourState
 from exchange.book import Book
-from exchange.broadcast import (
-    Broadcast,
-    TradeMessage,
-    aggregate_stream,
-    kline_stream,
-    trade_stream,
-)
+from exchange.broadcast import Broadcast
 from exchange.clock import Clock
 from exchange.kline_streams import KlineStreams
-from exchange.series import HourTrades, Series
+from exchange.voices import Voice, schedule
 
 # Trades that fall into one turn are written together; longer turns would let latency show.
 _SHORTEST_TURN_S = 0.01
@@ -30,64 +21,46 @@ _LONGEST_TURN_S = 0.25
 _MOST_PER_TURN = 2_000
 
 
-@dataclass
-class _Voice:
-    """One symbol during one hour: its trades as texts, and how far they were sent."""
-
-    series: Series
-    hour: HourTrades
-    sent: int = 0
-    shown: int = 0  # trades in the last kline update
-    order: int = 0  # next taker order to send
-    rows: list[tuple[int, str, str, int, bool]] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        listing, hour = self.series.listing, self.hour
-        self.symbol = listing.symbol
-        self.stream = trade_stream(listing.symbol)
-        self.rows = list(
-            zip(
-                hour.trade_id.tolist(),
-                map(listing.price_text, hour.price.tolist()),
-                map(listing.quantity_text, hour.quantity.tolist()),
-                hour.time_ms.tolist(),
-                hour.buyer_is_maker.tolist(),
-                strict=True,
-            )
-        )
-        self.ends = hour.order_ends.tolist()
-
-    def next_trade(self) -> TradeMessage:
-        row = self.rows[self.sent]
-        self.sent += 1
-        return TradeMessage(self.symbol, self.stream, *row)
-
-
 class LivePlayer:
-    """Streams the book's live hours, one after the other, for ever or to the book's end."""
+    """Streams the book's live hours, one after the other, for ever or to the book's end.
+
+    Args:
+        book: whose hours are played. Hours that change while they play are read again.
+        clock: the exchange's.
+        broadcast: where they go.
+        kline_interval_s: wall seconds between updates of an open kline.
+        is_listed: whether the exchange knows a symbol; others are silent.
+    """
 
     def __init__(
-        self, book: Book, clock: Clock, broadcast: Broadcast, kline_interval_s: float
+        self,
+        book: Book,
+        clock: Clock,
+        broadcast: Broadcast,
+        kline_interval_s: float,
+        is_listed: Callable[[str], bool],
     ) -> None:
         self._book = book
         self._clock = clock
         self._broadcast = broadcast
         self._kline_interval_s = kline_interval_s
+        self._is_listed = is_listed
         self._next_update_s = 0.0
-        self._other_klines = KlineStreams(book.series, broadcast.hub, kline_interval_s)
+        self._other_klines = KlineStreams(book.series, broadcast.hub, kline_interval_s, is_listed)
 
     async def run(self) -> None:
         """Play until the book ends; return then. Waits for the clock to be started."""
         await self._clock.started()
         open_ms = self._book.live_start_ms
-        voices = self._voices(open_ms)
+        made, voices = self._made(open_ms)
         while not self._is_past_end(open_ms):
+            if made != self._versions():
+                made, voices = self._made(open_ms)
             # The next hour is made while this one plays: a busy one takes longer than a turn.
-            following = asyncio.create_task(asyncio.to_thread(self._voices, open_ms + HOUR_MS))
+            following = asyncio.create_task(asyncio.to_thread(self._made, open_ms + HOUR_MS))
             await self._play(open_ms, voices)
             self._close(open_ms)
-            voices = await following
+            made, voices = await following
             open_ms += HOUR_MS
         self._clock.stop(open_ms)
         self._broadcast.is_finished = True
@@ -98,26 +71,33 @@ class LivePlayer:
         ends = [series.end_ms() for series in self._book.series.values()]
         return all(end is not None and end <= open_ms for end in ends)
 
-    def _voices(self, open_ms: int) -> list[_Voice]:
-        return [
-            _Voice(series, hour)
-            for series in self._book.series.values()
+    def _versions(self) -> list[int]:
+        return [series.version for series in self._book.series.values()]
+
+    def _made(self, open_ms: int) -> tuple[list[int], list[Voice]]:
+        versions = self._versions()
+        voices = [
+            Voice(series, hour, version)
+            for series, version in zip(self._book.series.values(), versions, strict=True)
             if (hour := series.trades(open_ms)) is not None
         ]
+        return versions, voices
 
-    async def _play(self, open_ms: int, voices: list[_Voice]) -> None:
-        times, speakers = _schedule(voices)
+    async def _play(self, open_ms: int, voices: list[Voice]) -> None:
+        times, speakers = schedule(voices)
         position = 0
         while True:
+            if any(voice.version != voice.series.version for voice in voices):
+                voices = [one for voice in voices if (one := _current(voice)) is not None]
+                times, speakers = schedule(voices)
+                position = 0
             now = self._clock.now_ms()
             due = min(bisect_right(times, now, position), position + _MOST_PER_TURN)
+            is_behind = due - position == _MOST_PER_TURN
             with self._broadcast.turn():
-                for index in range(position, due):
-                    voice = voices[speakers[index]]
-                    self._broadcast.trade(voice.next_trade(), now)
-                self._send_orders(voices, now)
+                self._send(voices, speakers, position, due, now)
+                self._send_derived(voices, now)
                 self._update_klines(voices, now)
-                is_behind = due - position == _MOST_PER_TURN
                 if not is_behind:
                     self._other_klines.turn(now)
             position = due
@@ -126,61 +106,64 @@ class LivePlayer:
             following = times[position] if position < len(times) else open_ms + HOUR_MS
             await self._rest(0.0 if is_behind else self._clock.wall_s_until(following))
 
+    def _send(
+        self, voices: list[Voice], speakers: list[int], begin: int, end: int, now_ms: int
+    ) -> None:
+        armed = self._broadcast.faults.armed
+        plain_trade = self._broadcast.plain_trade
+        head = f'{{"e":"trade","E":{now_ms},'
+        for index in range(begin, end):
+            voice = voices[speakers[index]]
+            if voice.symbol in armed:
+                self._broadcast.trade(voice.next_message(), now_ms)
+            else:
+                plain_trade(voice.stream, (head + voice.tails[voice.sent]).encode())
+                voice.sent += 1
+
     async def _rest(self, wait_s: float) -> None:
         await asyncio.sleep(min(max(wait_s, _SHORTEST_TURN_S), _LONGEST_TURN_S))
 
-    def _send_orders(self, voices: list[_Voice], now_ms: int) -> None:
+    def _send_derived(self, voices: list[Voice], now_ms: int) -> None:
+        """Send the taker orders and book tickers that the trades of this turn have led to."""
+        hub = self._broadcast.hub
         for voice in voices:
-            stream = aggregate_stream(voice.symbol)
-            is_heard = self._broadcast.hub.has_listeners(stream)
+            is_heard = hub.has_listeners(voice.order_stream)
             while voice.order < len(voice.ends) and voice.ends[voice.order] <= voice.sent:
                 if is_heard:
-                    self._broadcast.hub.publish(stream, _order_payload(voice, now_ms))
+                    hub.publish(voice.order_stream, voice.order_payload(now_ms))
                 voice.order += 1
+            if hub.has_listeners(voice.book_stream):
+                for position in range(voice.ticked, voice.sent):
+                    hub.publish(voice.book_stream, voice.book_payload(position))
+            voice.ticked = voice.sent
 
-    def _update_klines(self, voices: list[_Voice], now_ms: int) -> None:
+    def _update_klines(self, voices: list[Voice], now_ms: int) -> None:
         now_s = time.monotonic()
         if now_s < self._next_update_s:
             return
         self._next_update_s = now_s + self._kline_interval_s
         for voice in voices:
-            is_heard = self._broadcast.hub.has_listeners(kline_stream(voice.symbol))
-            if is_heard and voice.sent > voice.shown:
+            is_heard = self._broadcast.hub.has_listeners(voice.kline_stream)
+            if is_heard and voice.sent > voice.shown and self._is_listed(voice.symbol):
                 voice.shown = voice.sent
                 bar = voice.hour.bar(0, voice.sent, voice.hour.open_ms, HOUR_MS)
                 self._broadcast.kline(voice.series.listing, bar, now_ms, is_closed=False)
 
     def _close(self, open_ms: int) -> None:
         with self._broadcast.turn():
-            for series in self._book.series.values():
-                if series.state(open_ms) is not HourState.ABSENT:
+            for symbol, series in self._book.series.items():
+                if series.state(open_ms) is not HourState.ABSENT and self._is_listed(symbol):
                     bar = series.closed_bar(open_ms)
                     now = self._clock.now_ms()
                     self._broadcast.kline(series.listing, bar, now, is_closed=True)
 
 
-def _schedule(voices: list[_Voice]) -> tuple[list[int], list[int]]:
-    """Return all trades' times in order, and whose each one is."""
-    if not voices:
-        return [], []
-    times = np.concatenate([voice.hour.moments() for voice in voices])
-    speakers = np.repeat(np.arange(len(voices)), [len(voice.rows) for voice in voices])
-    # A stable sort keeps each symbol's trades in order of id.
-    order = np.argsort(times, kind="stable")
-    return times[order].tolist(), speakers[order].tolist()
-
-
-def _order_payload(voice: _Voice, now_ms: int) -> bytes:
-    end = voice.ends[voice.order]
-    begin = voice.ends[voice.order - 1] if voice.order else 0
-    hour = voice.hour
-    return wire.aggregate_event(
-        voice.series.listing,
-        now_ms,
-        hour.first_order_id + voice.order,
-        int(hour.price[begin]),
-        int(hour.quantity[begin:end].sum()),
-        (int(hour.trade_id[begin]), int(hour.trade_id[end - 1])),
-        int(hour.time_ms[begin]),
-        bool(hour.buyer_is_maker[begin]),
-    )
+def _current(voice: Voice) -> Voice | None:
+    """Return a voice with its hour as the book has it now, None if it trades no more."""
+    if voice.version == voice.series.version:
+        return voice
+    hour = voice.series.trades(voice.hour.open_ms)
+    if hour is voice.hour:
+        voice.version = voice.series.version
+        return voice
+    return voice.shortened(hour) if hour is not None else None

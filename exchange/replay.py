@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from conf.names import HOUR_MS, hour_open_ms
 from exchange.bars import HourState
-from exchange.broadcast import Broadcast, TradeMessage, kline_stream
+from exchange.broadcast import Broadcast, kline_stream
 from exchange.capture import Capture, CapturedMessage, CaptureSeries
 from exchange.clock import Clock
+from exchange.trade_faults import TradeMessage
 
 _SHORTEST_TURN_S = 0.01
 _LONGEST_TURN_S = 0.25

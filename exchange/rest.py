@@ -11,19 +11,24 @@ import orjson
 import structlog
 from aiohttp import web
 
-from exchange.bars import HourState, rest_kline
+from conf.standin import StandInSettings
+from exchange.bars import rest_kline
 from exchange.book import Book
 from exchange.clock import Clock
 from exchange.errors import ApiError, invalid_symbol, missing_parameter
+from exchange.faults import RestErrorRequest, SymbolStatus
 from exchange.intervals import INTERVALS, klines
 from exchange.listings import Listing, decimal_text
 from exchange.queries import historical_trades, orders, recent_trades
+from exchange.rest_faults import RestFaults, error_body, error_page
 from exchange.series import Series
+from exchange.statuses import Statuses
 from exchange.units import is_micro, to_milliseconds
 from exchange.weights import WeightMeter
 
 _log = structlog.get_logger(__name__)
 _LIMIT, _MOST = 500, 1000
+_SHOWN_STATUSES = {status.value for status in SymbolStatus} - {SymbolStatus.DELISTED.value}
 
 Handler = Callable[[web.Request], Awaitable[Any]]
 
@@ -34,14 +39,25 @@ class RestApi:
     Args:
         book: what is served.
         clock: nothing after its time is shown.
-        weight_limit: request weight per wall minute and client address.
+        settings: weight limit, and whether `historicalTrades` is served.
+        statuses: of the symbols.
+        faults: what goes wrong with the next requests, and how far the database trails.
     """
 
-    def __init__(self, book: Book, clock: Clock, weight_limit: int) -> None:
+    def __init__(
+        self,
+        book: Book,
+        clock: Clock,
+        settings: StandInSettings,
+        statuses: Statuses,
+        faults: RestFaults,
+    ) -> None:
         self._book = book
         self._clock = clock
-        self._weight_limit = weight_limit
-        self._meter = WeightMeter(weight_limit)
+        self._settings = settings
+        self._statuses = statuses
+        self._faults = faults
+        self._meter = WeightMeter(settings.weight_limit)
 
     def add_routes(self, app: web.Application) -> None:
         """Add the endpoints to an application."""
@@ -56,11 +72,13 @@ class RestApi:
             ("aggTrades", 4, self._aggregates),
         ]
         for name, weight, handler in endpoints:
-            app.router.add_get(f"/api/v3/{name}", self._endpoint(weight, handler))
+            is_served = name != "historicalTrades" or self._settings.serves_historical_trades
+            if is_served:
+                app.router.add_get(f"/api/v3/{name}", self._endpoint(name, weight, handler))
         app.router.add_route("*", "/api/{rest:.*}", _no_such_path)
 
     def _endpoint(
-        self, weight: int, handler: Handler
+        self, name: str, weight: int, handler: Handler
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(request: web.Request) -> web.StreamResponse:
             address = request.remote or ""
@@ -70,7 +88,11 @@ class RestApi:
             refusal = self._meter.refusal(address, now_s)
             if refusal is not None:
                 status, wait_s = refusal
-                return _refused(status, wait_s, self._weight_limit, now_s, headers)
+                return _refused(status, wait_s, self._settings.weight_limit, now_s, headers)
+            if stall_s := self._faults.take_stall_s(name):
+                await asyncio.sleep(stall_s)
+            if (fault := self._faults.take_error(name)) is not None:
+                return _injected(fault, headers)
             try:
                 return _json(await handler(request), headers)
             except ApiError as error:
@@ -102,7 +124,7 @@ class RestApi:
                     "rateLimitType": "REQUEST_WEIGHT",
                     "interval": "MINUTE",
                     "intervalNum": 1,
-                    "limit": self._weight_limit,
+                    "limit": self._settings.weight_limit,
                 },
                 {
                     "rateLimitType": "RAW_REQUESTS",
@@ -112,23 +134,40 @@ class RestApi:
                 },
             ],
             "exchangeFilters": [],
-            "symbols": [symbol_info(one.listing, _status(one, now)) for one in series],
+            "symbols": [symbol_info(one, status) for one, status in self._with_status(series, now)],
         }
 
+    def _with_status(self, series: list[Series], now_ms: int) -> list[tuple[Listing, str]]:
+        listings = [one.listing for one in series]
+        return [(one, self._statuses.of(one.symbol, now_ms).value) for one in listings]
+
     def _asked_series(self, request: web.Request) -> list[Series]:
+        wanted = request.query.get("symbolStatus")
+        if wanted is None:
+            return self._named_series(request)
+        if "symbol" in request.query or "symbols" in request.query:
+            raise ApiError(-1128, "Combination of optional parameters invalid.")
+        if wanted not in _SHOWN_STATUSES:
+            raise ApiError(-1122, "Invalid symbolStatus.")
+        now = self._clock.now_ms()
+        series = self._named_series(request)
+        return [one for one in series if self._statuses.of(one.listing.symbol, now) == wanted]
+
+    def _named_series(self, request: web.Request) -> list[Series]:
         if "symbol" in request.query:
             if "symbols" in request.query:
                 raise ApiError(-1128, "Combination of optional parameters invalid.")
             return [self._series(request)]
         if "symbols" not in request.query:
-            return list(self._book.series.values())
+            listed = self._statuses.is_listed
+            return [one for name, one in self._book.series.items() if listed(name)]
         try:
             names = orjson.loads(request.query["symbols"])
         except orjson.JSONDecodeError:
             names = None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ApiError(-1100, "Illegal characters found in parameter 'symbols'.")
-        if not all(name in self._book.series for name in names):
+        if not all(self._statuses.is_listed(name) for name in names):
             raise invalid_symbol()
         return [self._book.series[name] for name in names]
 
@@ -144,7 +183,7 @@ class RestApi:
             klines,
             series,
             interval,
-            self._clock.now_ms(),
+            self._database_ms(),
             start_ms=_moment(request, "startTime"),
             end_ms=_moment(request, "endTime"),
             limit=_limit(request),
@@ -159,7 +198,7 @@ class RestApi:
     async def _historical_trades(self, request: web.Request) -> Any:
         series, limit = self._series(request), _limit(request)
         from_id = _integer(request, "fromId")
-        now = self._clock.now_ms()
+        now = self._database_ms()
         if from_id is None:
             return _timed(recent_trades(series, now, limit), "time", request)
         return _timed(historical_trades(series, now, from_id, limit), "time", request)
@@ -172,7 +211,7 @@ class RestApi:
             raise ApiError(-1128, "Combination of optional parameters invalid.")
         rows = orders(
             series,
-            self._clock.now_ms(),
+            self._database_ms(),
             from_id=from_id,
             start_ms=start_ms,
             end_ms=end_ms,
@@ -184,10 +223,12 @@ class RestApi:
         symbol = request.query.get("symbol")
         if not symbol:
             raise missing_parameter(name="symbol")
-        series = self._book.series.get(symbol)
-        if series is None:
+        if not self._statuses.is_listed(symbol):
             raise invalid_symbol()
-        return series
+        return self._book.series[symbol]
+
+    def _database_ms(self) -> int:
+        return self._clock.now_ms() - self._faults.lag_ms
 
 
 def symbol_info(listing: Listing, status: str) -> dict[str, Any]:
@@ -233,11 +274,6 @@ def symbol_info(listing: Listing, status: str) -> dict[str, Any]:
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
         "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
     }
-
-
-def _status(series: Series, now_ms: int) -> str:
-    is_halted = series.state(series.last_open_ms(now_ms)) is HourState.ABSENT
-    return "BREAK" if is_halted else "TRADING"
 
 
 def _integer(request: web.Request, name: str) -> int | None:
@@ -298,6 +334,15 @@ def _refused(
         message = f"Way too much request weight used; IP banned until {until_ms}."
     headers = {**headers, "Retry-After": str(wait_s)}
     return _json({"code": -1003, "msg": message}, headers, status)
+
+
+def _injected(fault: RestErrorRequest, headers: dict[str, str]) -> web.Response:
+    if fault.retry_after_s is not None:
+        headers = {**headers, "Retry-After": str(fault.retry_after_s)}
+    if fault.form == "json":
+        return _json(error_body(fault), headers, fault.status)
+    text = error_page(fault.status) if fault.form == "html" else ""
+    return web.Response(status=fault.status, headers=headers, text=text, content_type="text/html")
 
 
 async def _no_such_path(_request: web.Request) -> web.StreamResponse:

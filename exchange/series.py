@@ -44,6 +44,22 @@ class HourTrades:
         known: IntArray = np.maximum.accumulate(self.time_ms)
         return known
 
+    def first(self, count: int) -> HourTrades:
+        """Return the first ``count`` trades alone; an order that goes on after them ends there."""
+        ends = self.order_ends[: int(np.searchsorted(self.order_ends, count, side="right"))]
+        if count and (not len(ends) or ends[-1] < count):
+            ends = np.append(ends, count)
+        return HourTrades(
+            self.open_ms,
+            self.trade_id[:count],
+            self.price[:count],
+            self.quantity[:count],
+            self.time_ms[:count],
+            self.buyer_is_maker[:count],
+            ends,
+            self.first_order_id,
+        )
+
     def bar(self, begin: int, end: int, open_ms: int, span_ms: int) -> Bar:
         """Return the bar of trades ``begin`` to ``end`` (exclusive, at least one)."""
         price, quantity = self.price[begin:end], self.quantity[begin:end]
@@ -73,6 +89,8 @@ class Series(ABC):
     first_open_ms: int
     # Hours whose volume, count or quote volume could only nearly be met by trades.
     adjusted_hours: int = 0
+    # Grows when hours change that somebody may have read already.
+    version: int = 0
 
     @abstractmethod
     def end_ms(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -19,13 +20,19 @@ from exchange.capture import Capture, capture_series, read_capture
 from exchange.clock import Clock
 from exchange.control import ControlApi
 from exchange.errors import StandInError
-from exchange.faults import Faults
+from exchange.extras import abort_points
+from exchange.fault_desk import FaultDesk
 from exchange.hub import Hub
 from exchange.player import LivePlayer
 from exchange.replay import ReplayPlayer
 from exchange.rest import RestApi
+from exchange.rest_faults import RestFaults
+from exchange.scenario import Scenario, read_scenario
 from exchange.series import Series
 from exchange.sockets import Sockets
+from exchange.statuses import Statuses
+from exchange.tickers import MiniTickers
+from exchange.trade_faults import TradeFaults
 from exchange.wire import SHUTDOWN_STREAM, shutdown_event
 
 _log = structlog.get_logger(__name__)
@@ -43,10 +50,26 @@ class Exchange:
     """
 
     def __init__(self, settings: StandInSettings, book: Book, capture: Capture | None) -> None:
+        """Put the parts together.
+
+        Raises:
+            StandInError: if the scenario or a trade to abort at makes no sense.
+        """
         self.book = book
         self.clock = Clock(book.live_start_ms, settings.clock_speed, hold=settings.hold)
-        self.broadcast = Broadcast(Hub(), Faults())
+        injected: Counter[str] = Counter()
+        self.broadcast = Broadcast(Hub(), TradeFaults(injected))
         self.sockets = Sockets(self.broadcast.hub, settings)
+        self.statuses = Statuses(book.series, self.clock)
+        rest_faults = RestFaults(injected, settings.rest_lag_ms)
+        self.desk = FaultDesk(
+            book, self.clock, self.broadcast, self.sockets, self.statuses, rest_faults, injected
+        )
+        for symbol, trade_id in abort_points(settings, tuple(book.series)):
+            self.desk.cut_after(symbol, trade_id)
+        entries = read_scenario(settings.scenario, book.series) if settings.scenario else []
+        self._scenario = Scenario(entries, self.desk, self.broadcast.faults)
+        self._rest = RestApi(book, self.clock, settings, self.statuses, rest_faults)
         self.rest_url = self.ws_url = self.control_url = ""
         self._settings = settings
         self._capture = capture
@@ -61,10 +84,10 @@ class Exchange:
             StandInError: if a port is taken.
         """
         client_app, control_app = web.Application(), web.Application()
-        rest = RestApi(self.book, self.clock, self._settings.weight_limit)
-        rest.add_routes(client_app)
+        self._rest.add_routes(client_app)
         self.sockets.add_routes(client_app)
-        ControlApi(self.book, self.clock, self.broadcast).add_routes(control_app)
+        control_api = ControlApi(self.book, self.clock, self.broadcast, self.sockets, self.desk)
+        control_api.add_routes(control_app)
         port = await self._listen(client_app, self._settings.port, "NEXTHOUR_STANDIN_PORT")
         control = await self._listen(
             control_app, self._settings.control_port, "NEXTHOUR_STANDIN_CONTROL_PORT"
@@ -75,13 +98,17 @@ class Exchange:
         self._tasks = [
             asyncio.create_task(self._play()),
             asyncio.create_task(asyncio.to_thread(self._warm)),
+            asyncio.create_task(self._scenario.run(self.clock)),
         ]
+        if self._capture is None:
+            self._tasks.append(asyncio.create_task(self._mini_tickers().run()))
 
     async def stop(self) -> None:
         """Announce the end, close every websocket (1001) and both ports."""
         self._is_stopping = True
         for task in self._tasks:
             task.cancel()
+        await self.desk.connections.stop()
         self.broadcast.hub.announce(SHUTDOWN_STREAM, shutdown_event(self.clock.now_ms()))
         self.broadcast.hub.flush()
         with suppress(asyncio.TimeoutError):
@@ -117,12 +144,22 @@ class Exchange:
         interval_s = self._settings.kline_interval_s
         player: LivePlayer | ReplayPlayer
         if self._capture is None:
-            player = LivePlayer(self.book, self.clock, self.broadcast, interval_s)
+            is_listed = self.statuses.is_listed
+            player = LivePlayer(self.book, self.clock, self.broadcast, interval_s, is_listed)
         else:
             series = capture_series(self._capture)
             player = ReplayPlayer(self._capture, series, self.clock, self.broadcast, interval_s)
         await player.run()
         await self.sockets.end(END_REASON)
+
+    def _mini_tickers(self) -> MiniTickers:
+        return MiniTickers(
+            self.book.series,
+            self.broadcast.hub,
+            self.clock,
+            self._settings.ticker_interval_s,
+            self.statuses.is_listed,
+        )
 
     def _warm(self) -> None:
         """Make the bars of the recent past, latest first, in a thread of its own."""

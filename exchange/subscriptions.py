@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from conf.standin import ErrorForm
 from exchange.hub import Client, Hub
 
 MOST_STREAMS = 1024
@@ -29,21 +30,25 @@ def is_stream_name(name: Any) -> bool:
     return isinstance(name, str) and _STREAM.match(name) is not None
 
 
-def answer(hub: Hub, client: Client, text: str) -> bytes:
-    """Carry out one control message and return the reply."""
+def answer(hub: Hub, client: Client, text: str, form: ErrorForm = "mixed") -> bytes:
+    """Carry out one control message and return the reply.
+
+    ``form`` is that of errors: all flat, all nested, or each as it was seen on the wire.
+    """
     request_id: Any = None
     try:
         request = _parsed(text)
         request_id = _request_id(request)
         result = _carry_out(hub, client, request)
     except ControlError as error:
-        return orjson.dumps(_error_body(error, request_id))
+        is_nested = error.is_nested if form == "mixed" else form == "nested"
+        return orjson.dumps(_error_body(error, request_id, is_nested=is_nested))
     return orjson.dumps({"result": result, "id": request_id})
 
 
-def _error_body(error: ControlError, request_id: Any) -> dict[str, Any]:
+def _error_body(error: ControlError, request_id: Any, *, is_nested: bool) -> dict[str, Any]:
     body = {"code": error.code, "msg": error.message}
-    return {"error": body, "id": request_id} if error.is_nested else {**body, "id": request_id}
+    return {"error": body, "id": request_id} if is_nested else {**body, "id": request_id}
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -26,11 +26,19 @@ def trade_event(
     buyer_is_maker: bool,
 ) -> bytes:
     """Return an `@trade` payload. Price and quantity are text, so that a fault may spoil them."""
+    tail = trade_tail(symbol, trade_id, price, quantity, trade_ms, buyer_is_maker)
+    return f'{{"e":"trade","E":{event_ms},{tail}'.encode()
+
+
+def trade_tail(
+    symbol: str, trade_id: int, price: str, quantity: str, trade_ms: int, buyer_is_maker: bool
+) -> str:
+    """Return what follows the event time in an `@trade` payload."""
     maker = "true" if buyer_is_maker else "false"
     return (
-        f'{{"e":"trade","E":{event_ms},"s":"{symbol}","t":{trade_id},"p":"{price}",'
+        f'"s":"{symbol}","t":{trade_id},"p":"{price}",'
         f'"q":"{quantity}","T":{trade_ms},"m":{maker},"M":true}}'
-    ).encode()
+    )
 
 
 def aggregate_event(
