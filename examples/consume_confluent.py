@@ -8,38 +8,32 @@ Goes on until nothing comes for 10 s, then prints what it saw of each symbol.
 import io
 import sys
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import fastavro
 from confluent_kafka import Consumer
 
-servers, topic = sys.argv[1:3]
+servers, topic = sys.argv[1:]
 schema = fastavro.schema.load_schema(Path(__file__).parents[1] / "conf/contracts/trade.avsc")
-consumer = Consumer(
-    {
-        "bootstrap.servers": servers,
-        "group.id": f"example-{uuid.uuid4()}",  # its own: reads all, waits for no earlier run
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "isolation.level": "read_committed",  # else trades of aborted transactions come, too
-    }
-)
+# read_committed: else trades of aborted transactions come, too; a group of its own reads all
+options = {"isolation.level": "read_committed", "auto.offset.reset": "earliest"}
+consumer = Consumer({"bootstrap.servers": servers, "group.id": str(uuid.uuid4()), **options})
 consumer.subscribe([topic])
-last: dict[str, int] = {}
-counts: dict[str, int] = {}
+last, trades = {}, Counter()
 while message := consumer.poll(10):
     if message.error():
         sys.exit(str(message.error()))
     body = io.BytesIO(message.value()[5:])  # after magic byte 0 and four bytes of schema id
     record = fastavro.schemaless_reader(body, schema, schema)
     symbol, gap = record["symbol"], record["gap"]
-    if record["kind"] == "TRADE":
-        if record["trade_id"] != last.get(symbol, record["trade_id"] - 1) + 1:
-            sys.exit(f"{symbol}: id {record['trade_id']} after {last[symbol]}")
-        last[symbol] = record["trade_id"]
-        counts[symbol] = counts.get(symbol, 0) + 1
-    elif gap and symbol in last:  # ids that will never come; one record for each hour concerned
-        last[symbol] = max(last[symbol], gap["last_id"])
+    if record["kind"] == "TRADE" or gap:  # a GAP: ids that will never come, told once for each hour
+        first, end = (gap["first_id"], gap["last_id"]) if gap else (record["trade_id"],) * 2
+        before = last.get(symbol, first - 1)
+        if first > before + 1 or (first <= before and not gap):
+            sys.exit(f"{symbol}: id {first} after {before}")
+        last[symbol] = max(before, end)
+        trades[symbol] += not gap
 for symbol in sorted(last):
-    print(f"{symbol}: {counts[symbol]} trades without a hole, last id {last[symbol]}")
+    print(f"{symbol}: {trades[symbol]} trades without a hole, last id {last[symbol]}")
 consumer.close()

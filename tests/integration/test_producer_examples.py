@@ -6,16 +6,21 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from conf.contracts.candles import Candle, decode_candle
 from conf.contracts.trades import Close, Gap, TradeRecord
 from conf.names import HOUR_MS
 from conf.producer import ProducerSettings
+from producers.dead_letters import dead_letter
+from producers.errors import BadMessage, Reason
 from producers.kafka_sink import Item, KafkaSink, SinkConfig, open_producer
 from producers.messages import Trade
 from producers.topics import ensure_topics
+from streaming.candles.topic import CandleTopic
 from tests.support.bundle import Bundle
 
 pytestmark = pytest.mark.integration
@@ -40,37 +45,49 @@ def write(settings: Bundle, items: Sequence[Item]) -> None:
     asyncio.run(run())
 
 
-def consume(settings: Bundle) -> dict[str, tuple[int, str, str]]:
-    """Run all examples at the same time; return exit code, output and errors of each."""
-    arguments = [settings.kafka.bootstrap_servers, settings.namespace.trades_topic]
-    running = {
-        script: subprocess.Popen(
-            [sys.executable, str(EXAMPLES / script), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+def consume(settings: Bundle, *scripts: tuple[str, str]) -> list[tuple[str, int, str, str]]:
+    """Run (script, topic) at the same time; return script, exit code, output and errors of each."""
+    running = [
+        (
+            script,
+            subprocess.Popen(
+                [sys.executable, str(EXAMPLES / script), settings.kafka.bootstrap_servers, topic],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ),
         )
-        for script in SCRIPTS
-    }
-    results = {}
-    for script, process in running.items():
+        for script, topic in scripts
+    ]
+    results = []
+    for script, process in running:
         output, errors = process.communicate(timeout=60)
-        results[script] = (process.returncode, output, errors)
+        results.append((script, process.returncode, output, errors))
     return results
+
+
+def consume_trades(settings: Bundle) -> list[tuple[str, int, str, str]]:
+    return consume(settings, *((script, settings.namespace.trades_topic) for script in SCRIPTS))
 
 
 def trade(trade_id: int, symbol: str = "BTCUSDT") -> Trade:
     return Trade(symbol, trade_id, 100, 7, True, H0, H0, H0, "STREAM")
 
 
+def gap(first_id: int, last_id: int, hour: int = 0, symbol: str = "BTCUSDT") -> TradeRecord:
+    """Return the GAP record of one of the hours that a hole may touch."""
+    return TradeRecord(
+        "GAP", symbol, H0 + hour * HOUR_MS, H0, "REST", gap=Gap(first_id, last_id, "away")
+    )
+
+
 CLOSE = TradeRecord("CLOSE", "BTCUSDT", H0, H0, "STREAM", close=Close(H0, "STREAM", 5, 9, 5))
-GAP = TradeRecord("GAP", "BTCUSDT", H0, H0, "REST", gap=Gap(7, 8, "away"))
 
 
 def test_a_whole_series_is_read(settings: Bundle) -> None:
-    trades = [trade(5), trade(1, "ETHUSDT"), trade(6), GAP, GAP, trade(9), CLOSE]
+    trades = [trade(5), trade(1, "ETHUSDT"), trade(6), gap(7, 8), gap(7, 8), trade(9), CLOSE]
     write(settings, trades)
-    for script, (code, output, errors) in consume(settings).items():
+    for script, code, output, errors in consume_trades(settings):
         assert code == 0, f"{script}: {errors}"
         assert output.splitlines() == [
             "BTCUSDT: 3 trades without a hole, last id 9",
@@ -78,8 +95,64 @@ def test_a_whole_series_is_read(settings: Bundle) -> None:
         ]
 
 
-def test_a_hole_is_found(settings: Bundle) -> None:
-    write(settings, [trade(5), trade(6), trade(8)])
-    for code, _, errors in consume(settings).values():
-        assert code == 1
-        assert "BTCUSDT: id 8 after 6" in errors
+def test_a_gap_covers_the_hole_in_every_hour_that_it_touches(settings: Bundle) -> None:
+    """And the other topics are read with the example for JSON."""
+    two_hours = [trade(5), gap(6, 8), CLOSE, gap(6, 8, hour=1), trade(9)]
+    by_witness = [gap(10, 11), gap(12, 12, hour=1), trade(13)]
+    begins_with_one = [gap(3, 4, 0, "ETHUSDT"), gap(3, 4, 1, "ETHUSDT"), trade(5, "ETHUSDT")]
+    letter = dead_letter(BadMessage(Reason.BAD_PRICE, "'abc'", None), b"raw", H0)
+    write(settings, [*two_hours, *by_witness, *begins_with_one, letter])
+    sent = [candle(revision=0), candle(revision=1, reason="gap"), candle(revision=0)]
+    CandleTopic(settings.kafka, settings.namespace.candles_topic).send(sent)
+    names = settings.namespace
+    results = consume(
+        settings,
+        *((script, names.trades_topic) for script in SCRIPTS),
+        ("consume_json.py", names.candles_topic),
+        ("consume_json.py", names.dead_topic),
+    )
+    for script, code, _, errors in results:
+        assert code == 0, f"{script}: {errors}"
+    kafka_python, confluent, candles, dead = (output.splitlines() for _, _, output, _ in results)
+    assert confluent == kafka_python
+    assert kafka_python == [
+        "BTCUSDT: 3 trades without a hole, last id 13",
+        "ETHUSDT: 1 trades without a hole, last id 5",
+    ]
+    keys, values = zip(*(line.split(" ", 1) for line in candles), strict=True)
+    assert keys == (f"BTCUSDT|{H0}",) * 2
+    assert [decode_candle(value.encode()) for value in values] == sent[:2]
+    (line,) = dead
+    assert line.startswith('- {"reason": "bad_price: \'abc\'"')
+
+
+@pytest.mark.parametrize(
+    ("items", "complaint"),
+    [
+        ([trade(5), trade(6), trade(8)], "BTCUSDT: id 8 after 6"),
+        ([trade(5), trade(6), trade(6)], "BTCUSDT: id 6 after 6"),
+        ([trade(5), gap(7, 8), trade(9)], "BTCUSDT: id 7 after 5"),
+        ([trade(5), gap(6, 7), trade(9)], "BTCUSDT: id 9 after 7"),
+        ([trade(5), gap(6, 7), trade(7)], "BTCUSDT: id 7 after 7"),
+    ],
+    ids=["hole", "doubled", "hole before the gap", "hole after the gap", "late fill"],
+)
+def test_a_hole_is_found(settings: Bundle, items: list[Item], complaint: str) -> None:
+    write(settings, items)
+    for script, code, _, errors in consume_trades(settings):
+        assert code == 1, script
+        assert complaint in errors
+
+
+def candle(revision: int, reason: str | None = None) -> Candle:
+    one, zero = Decimal("61685.99"), Decimal(0)
+    return Candle(
+        "BTCUSDT",
+        H0,
+        revision,
+        *(one, one, one, one, zero, zero, zero, zero),
+        *(0, None, None),
+        "disputed" if reason else "quiet",
+        reason,
+        "STREAM",
+    )
