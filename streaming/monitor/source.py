@@ -75,7 +75,11 @@ class TopicSource:
         try:
             self._consumer = Consumer(options)
         except KafkaException as error:
-            raise self._away(error) from error
+            message = (
+                f"the Kafka client refuses its settings ({error.args[0].str()}): "
+                "correct NEXTHOUR_KAFKA_..."
+            )
+            raise KafkaAwayError(message) from error
 
     def begin(self, known: Mapping[Partition, int]) -> dict[Partition, Start]:
         """Begin to read after what is known; return where each partition begins.
