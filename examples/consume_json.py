@@ -1,4 +1,4 @@
-"""Print the messages of `candles`, `forecasts`, `incidents`, `feed` or `trades.dead`, one a line.
+"""Print messages of `candles`, `forecasts`, `incidents`, `feed` or `trades.dead`, one a line.
 
     python examples/consume_json.py 127.0.0.1:9092 live.candles
 

@@ -11,6 +11,7 @@ from nexthour.reports import DemoReport, ReplayReport
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
@@ -18,6 +19,20 @@ def test_readme_shows_the_example_as_it_is():
     readme = (ROOT / "README.md").read_text()
     code = (ROOT / "examples" / "consume_kafka_python.py").read_text().rstrip()
     assert f"```python\n{code}\n```" in readme
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_consumers_page_shows_each_example_as_it_is(example):
+    page = (ROOT / "docs" / "consumers.md").read_text()
+    assert f"```python\n{example.read_text().rstrip()}\n```" in page
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_stays_short(example):
+    text = example.read_text()
+    body = text.split('"""')[2].splitlines()
+    assert len([line for line in body if line.strip() and not line.startswith("#")]) <= 30
+    assert max(map(len, text.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
