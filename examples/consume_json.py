@@ -2,8 +2,8 @@
 
     python examples/consume_json.py 127.0.0.1:9092 live.candles
 
-Goes on until nothing comes for 10 s. Of a candle the highest revision counts: a lower one that comes
-again is left out. Prices and volumes are strings, to be read as decimals. Needs the package lz4.
+Goes on until nothing comes for 10 s. Of a candle the highest revision counts; a lower one that
+comes again is left out. Prices and volumes are strings, to be read as decimals. Needs lz4.
 """
 
 import json
