@@ -73,6 +73,7 @@ def differences(
         gap_ids=len(declared),
         hours_closed=0,
         hours_closed_by_rest=0,
+        quiet_hours=0,
         problems=problems,
     )
 
@@ -98,13 +99,18 @@ def compare_symbol(
     result = differences(symbol, records, book, first_id)
     problems = list(result.problems)
     try:
-        closed = check_against_book(exchange, symbol, records, gap_ids=result.gap_ids)
+        check_against_book(exchange, symbol, records, gap_ids=result.gap_ids)
     except AssertionError as error:
-        closed = len(closes_of(records))
         problems.append(f"{symbol}: {' '.join(str(error).split()) or 'an hour differs'}")
-    by_rest = sum(close.witness == "REST" for close in closes_of(records))
-    update = {"hours_closed": closed, "hours_closed_by_rest": by_rest, "problems": problems}
-    return result.model_copy(update=update)
+    closes = closes_of(records)
+    return result.model_copy(
+        update={
+            "hours_closed": len(closes),
+            "hours_closed_by_rest": sum(close.witness == "REST" for close in closes),
+            "quiet_hours": sum(close.trades == 0 for close in closes),
+            "problems": problems,
+        }
+    )
 
 
 def book_trades(

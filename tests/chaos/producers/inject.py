@@ -4,43 +4,73 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from tests.chaos.producers.kinds import FENCED, KILLED
+import httpx
+
+from tests.chaos.producers.kinds import FENCED, KILLED, KINDS, Group
 from tests.chaos.producers.plan import Fault
 from tests.chaos.producers.world import World
 from tests.support.eventually import eventually
 
 END_S = 60.0
 ABORT_S = 45.0
+DAY_S = 86_400
 
 Injector = Callable[[World, Fault], None]
 
 
-def inject(world: World, fault: Fault) -> None:
+def inject(world: World, fault: Fault) -> int:
     """Inject a fault; returns when it has been done, not when it has shown.
+
+    Returns:
+        How often it must show: once, or once for each connection that it strikes.
 
     Raises:
         Exception: if it could not be done as planned; what was running before may not run any more.
     """
-    INJECTORS.get(fault.kind, _ask_exchange)(world, fault)
+    injector = INJECTORS.get(fault.kind)
+    if injector is None:
+        return _ask_exchange(world, fault)
+    injector(world, fault)
+    return 1
 
 
 def undo(world: World, fault: Fault) -> None:
     """End what lasts until it is ended."""
     if fault.kind == "rest_lag":
-        world.exchange.post("/faults", {"kind": "rest_lag", "ms": 0})
+        _post(world, {"kind": "rest_lag", "ms": 0})
+    elif fault.kind == "life":
+        _post(world, {"kind": "life", "seconds": DAY_S})
 
 
-def _ask_exchange(world: World, fault: Fault) -> None:
+def _post(world: World, body: Mapping[str, object]) -> dict[str, int]:
+    """Ask the exchange for a fault and return what it says.
+
+    Raises:
+        ValueError: if it refuses; with its reason.
+    """
+    answer = httpx.post(f"{world.exchange.control_url}/faults", json=body, timeout=10)
+    if answer.status_code != httpx.codes.OK:
+        message = f"the exchange refuses {body}: {answer.text}"
+        raise ValueError(message)
+    found: dict[str, int] = answer.json()
+    return found
+
+
+def _ask_exchange(world: World, fault: Fault) -> int:
     """Have the exchange strike its next messages, connections or answers."""
-    body: dict[str, object] = {"kind": fault.kind, "count": 1, **dict(fault.values)}
+    body: dict[str, object] = {"kind": fault.kind, **dict(fault.values)}
     if fault.symbol is not None:
         body["symbol"] = fault.symbol
     if fault.kind in ("rate_limit", "ban"):
         status = 418 if fault.kind == "ban" else 429
-        body |= {"kind": "rest_error", "status": status, "form": "json", "code": -1003}
-    world.exchange.post("/faults", body)
+        body |= {"kind": "rest_error", "status": status}
+    if KINDS[fault.kind].group is not Group.CONNECTION or fault.symbol or fault.kind == "refuse":
+        _post(world, body)
+        return 1
+    # One that was lost a moment ago is not there to be struck.
+    return eventually(lambda: _post(world, body)["connections"], END_S, message=fault.kind)
 
 
 def _broker_term(world: World, _fault: Fault) -> None:

@@ -15,6 +15,7 @@ class Group(StrEnum):
     BROKER = "broker"
     PROCESS = "process"
     LOAD = "load"
+    BOOK = "book"
 
 
 class Where(StrEnum):
@@ -61,14 +62,17 @@ class Kind:
         group: where it strikes.
         count: how many a full run has.
         signs: any of these shows it; the first that grew is reported.
-        patience_s: how long a sign may take.
+        patience_s: how long a sign may take. A message fault waits for a trade of its symbol, so
+            for the end of a halted hour.
+        is_own_count: whether the exchange counts it under the same name, once or more for each.
     """
 
     name: str
     group: Group
     count: int
     signs: tuple[Sign, ...]
-    patience_s: float = 20.0
+    patience_s: float = 40.0
+    is_own_count: bool = False
 
 
 ABORT_POINTS = (
@@ -98,44 +102,63 @@ def _dead(reason: str) -> Sign:
 
 
 _GAP = (_incident("gap_filled", symbol=True), _counter("gaps_filled_total", symbol=True))
-_LOST = (_incident("stream_lost"), _counter("stream_connects"))
+_LOST = (_incident("stream_lost"),)
 _BROKEN = (_incident("session_broken"), _counter("session_rebuilds"))
 _STARTED = (_incident("started"),)
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("drop", Group.MESSAGE, 36, _GAP),
-        Kind("duplicate", Group.MESSAGE, 14, (_counter("duplicates_total", symbol=True),)),
-        Kind("reorder", Group.MESSAGE, 12, (_counter("reordered_total", symbol=True), *_GAP)),
-        Kind("delay", Group.MESSAGE, 10, (_counter("reordered_total", symbol=True), *_GAP)),
-        Kind("malformed", Group.MESSAGE, 12, (_dead("malformed"),)),
-        Kind("unknown_event", Group.MESSAGE, 10, (_dead("unknown_event"),)),
-        Kind("bad_price", Group.MESSAGE, 10, (_dead("bad_price"),)),
-        Kind("future_time", Group.MESSAGE, 10, (_dead("future_time"),)),
-        Kind("past_time", Group.MESSAGE, 8, (_dead("past_time"),)),
-        Kind("new_field", Group.MESSAGE, 8, (_counter("unknown_fields_total", symbol=True),)),
-        Kind("drop_kline", Group.MESSAGE, 8, (Sign(Where.RECORD, "REST", per_symbol=True),)),
-        Kind("truncated_frame", Group.CONNECTION, 6, (*_LOST, _dead("malformed"))),
-        Kind("cut", Group.CONNECTION, 24, _LOST),
-        Kind("close", Group.CONNECTION, 10, _LOST),
-        Kind("half_open", Group.CONNECTION, 5, _LOST, 30.0),
-        Kind("shutdown", Group.CONNECTION, 5, (_incident("server_shutdown"),), 30.0),
-        Kind("refuse", Group.CONNECTION, 4, (_counter("connect_failures"),), 30.0),
-        Kind("rate_limit", Group.REST, 6, (_incident("rest_limited"),), 30.0),
-        Kind("ban", Group.REST, 3, (_incident("rest_limited"),), 30.0),
-        Kind("rest_error", Group.REST, 8, (_counter("rest_errors_total"),), 30.0),
-        Kind("rest_stall", Group.REST, 4, (_counter("rest_errors_total"),), 40.0),
-        Kind("rest_lag", Group.REST, 4, _GAP, 30.0),
+_DISORDER = (
+    _counter("reordered_total", symbol=True),
+    _counter("duplicates_total", symbol=True),
+    *_GAP,
+)
+
+
+def _kinds() -> list[Kind]:
+    def by_exchange(name: str, group: Group, count: int, *signs: Sign) -> Kind:
+        return Kind(name, group, count, signs, is_own_count=True)
+
+    message, connection = Group.MESSAGE, Group.CONNECTION
+    return [
+        by_exchange("drop", message, 36, *_GAP),
+        by_exchange("duplicate", message, 14, _counter("duplicates_total", symbol=True)),
+        by_exchange("reorder", message, 12, *_DISORDER),
+        by_exchange("delay", message, 10, *_DISORDER),
+        by_exchange("malformed", message, 12, _dead("malformed")),
+        by_exchange("unknown_event", message, 10, _dead("unknown_event")),
+        by_exchange("bad_price", message, 10, _dead("bad_price")),
+        by_exchange("future_time", message, 10, _dead("future_time")),
+        by_exchange("past_time", message, 8, _dead("past_time")),
+        by_exchange("new_field", message, 8, _counter("unknown_fields_total", symbol=True)),
+        by_exchange("drop_kline", message, 8, Sign(Where.RECORD, "CLOSE by REST", True)),
+        by_exchange("truncated_frame", connection, 6, *_LOST),
+        by_exchange("cut", connection, 24, *_LOST),
+        by_exchange("close", connection, 10, *_LOST),
+        by_exchange("half_open", connection, 5, *_LOST),
+        by_exchange("life", connection, 3, *_LOST),
+        by_exchange("shutdown", connection, 5, _incident("server_shutdown")),
+        by_exchange("refuse", connection, 4, _counter("stream_failures")),
+        Kind("rate_limit", Group.REST, 6, (_incident("rest_limited"),)),
+        Kind("ban", Group.REST, 3, (_incident("rest_limited"),)),
+        by_exchange("rest_error", Group.REST, 8, _counter("rest_errors")),
+        by_exchange("rest_stall", Group.REST, 4, _counter("rest_errors")),
+        by_exchange("rest_lag", Group.REST, 4, *_GAP),
         Kind("broker_term", Group.BROKER, 2, _BROKEN, 60.0),
         Kind("broker_kill", Group.BROKER, 2, _BROKEN, 60.0),
         Kind("broker_pause", Group.BROKER, 3, _BROKEN, 60.0),
-        Kind("kill", Group.PROCESS, 6, _STARTED, 30.0),
-        Kind("kill_starting", Group.PROCESS, 3, _STARTED, 30.0),
-        Kind("kill_at", Group.PROCESS, 2 * len(ABORT_POINTS), _STARTED, 30.0),
-        Kind("second", Group.PROCESS, 5, (Sign(Where.EXIT, str(FENCED)),), 60.0),
-        Kind("zombie", Group.PROCESS, 2, (Sign(Where.EXIT, str(FENCED)),), 60.0),
-        Kind("restart", Group.PROCESS, 3, (_incident("stopped"),), 30.0),
-        Kind("burst", Group.LOAD, 4, (_counter("trades_received_total", least=10_000),), 40.0),
-    )
-}
+        Kind("kill", Group.PROCESS, 6, _STARTED),
+        Kind("kill_starting", Group.PROCESS, 3, _STARTED),
+        Kind("kill_at", Group.PROCESS, 2 * len(ABORT_POINTS), _STARTED),
+        Kind("second", Group.PROCESS, 5, (Sign(Where.EXIT, str(FENCED)),)),
+        Kind("zombie", Group.PROCESS, 2, (Sign(Where.EXIT, str(FENCED)),)),
+        Kind("restart", Group.PROCESS, 3, (_incident("stopped"),)),
+        by_exchange(
+            "burst", Group.LOAD, 4, _counter("trades_received_total", symbol=True, least=10_000)
+        ),
+        # Settings of the exchange; judged at the end.
+        Kind("absent_ids", Group.BOOK, 0, (Sign(Where.RECORD, "incident never_existed", True),)),
+        Kind("quiet_hour", Group.BOOK, 0, (Sign(Where.RECORD, "CLOSE with 0 trades", True),)),
+        Kind("halted_hour", Group.BOOK, 0, (Sign(Where.RECORD, "incident halted", True),)),
+    ]
+
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _kinds()}

@@ -17,6 +17,8 @@ Value = int | float | str
 
 FULL_MINUTES = 7.0
 BURST_TRADES = 10_000
+# How many websockets the producer has.
+CONNECTIONS = 2
 LONGEST_WAIT_S = 0.6
 CLOSE_CODES = ((1001, "going away"), (1008, "policy"), (1011, "internal error"), (1012, ""))
 ERROR_FORMS = ("json", "html", "empty")
@@ -69,7 +71,9 @@ def make_plan(
     wanted = set(KINDS if only is None else only)
     share = min(1.0, minutes / FULL_MINUTES)
     counts = {
-        name: max(1, round(kind.count * share)) for name, kind in KINDS.items() if name in wanted
+        name: max(1, round(kind.count * share))
+        for name, kind in KINDS.items()
+        if name in wanted and kind.count
     }
     faults = {
         name: [_fault(dice, name, symbols, number) for number in range(count)]
@@ -148,9 +152,11 @@ def _values(dice: random.Random, kind: str, number: int) -> dict[str, Value]:
     passes = {"received": 300, "sequenced": 300}.get(point, 1 if point == "rest_answered" else 6)
     table: dict[str, dict[str, Value]] = {
         "delay": {"ms": dice.randrange(80, 900)},
-        "close": {"code": code, "reason": reason},
-        "half_open": {"seconds": 20},
-        "shutdown": {"notice_s": dice.choice((1, 2, 4))},
+        "cut": {"count": dice.randint(1, CONNECTIONS)},
+        "close": {"code": code, "reason": reason, "count": dice.randint(1, CONNECTIONS)},
+        "half_open": {"seconds": 20, "count": dice.randint(1, CONNECTIONS)},
+        "life": {"seconds": dice.choice((2, 3))},
+        "shutdown": {"notice_s": dice.choice((1, 2, 4)), "count": dice.randint(1, CONNECTIONS)},
         "refuse": {"seconds": dice.choice((1, 2, 3))},
         "rate_limit": {"count": dice.randrange(1, 4), "retry_after_s": 1},
         "ban": {"retry_after_s": dice.choice((2, 3))},
@@ -160,7 +166,7 @@ def _values(dice: random.Random, kind: str, number: int) -> dict[str, Value]:
             "count": dice.randrange(1, 5),
         },
         "rest_stall": {"seconds": dice.choice((3, 5)), "count": 1},
-        "rest_lag": {"ms": dice.choice((500, 1500, 3000)), "seconds": 2.0},
+        "rest_lag": {"ms": dice.choice((60_000, 120_000, 240_000))},
         "broker_pause": {"seconds": dice.choice((7.0, 9.0, 12.0))},
         "kill": {"after_s": round(dice.uniform(0.0, 1.0), 3)},
         "kill_starting": {"after_s": round(dice.uniform(0.3, 3.5), 3)},

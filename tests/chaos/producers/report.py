@@ -14,7 +14,7 @@ class KindResult(BaseModel):
 
     kind: str
     group: str = Field(
-        description="Where it strikes: message, connection, rest, broker, process, load."
+        description="Where it strikes: message, connection, rest, broker, process, load, book."
     )
     injected: int = Field(description="How many were injected.")
     confirmed: int | None = Field(
@@ -42,6 +42,7 @@ class SymbolResult(BaseModel):
     gap_ids: int = Field(description="Ids declared by GAP records; the book has none of them.")
     hours_closed: int = Field(description="CLOSE records; each has the book's figures.")
     hours_closed_by_rest: int = Field(description="Those of which the witness came from REST.")
+    quiet_hours: int = Field(description="Those without a trade.")
     problems: list[str] = Field(description="One line each; empty when green.")
 
 

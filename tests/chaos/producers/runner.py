@@ -5,17 +5,31 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from nexthour.reports import Machine
+from tests.chaos.producers.afterwards import (
+    Tallies,
+    Tally,
+    judge_book,
+    judge_missed_klines,
+    kind_results,
+)
 from tests.chaos.producers.compare import compare_symbol
 from tests.chaos.producers.inject import inject, undo
 from tests.chaos.producers.kinds import KINDS, Sign, Where
 from tests.chaos.producers.listener import Listener
 from tests.chaos.producers.plan import Fault, Wave
-from tests.chaos.producers.report import ChaosReport, Connections, KindResult, SymbolResult
+from tests.chaos.producers.report import ChaosReport, Connections, SymbolResult
 from tests.chaos.producers.watch import Log, Watch
-from tests.chaos.producers.world import BUDGET, SPEED, SYMBOLS, WINDOW_S, World, most_in_window
+from tests.chaos.producers.world import (
+    BUDGET,
+    SPEED,
+    SYMBOLS,
+    WINDOW_S,
+    World,
+    book_faults,
+    most_in_window,
+)
 from tests.support.eventually import eventually
 from tests.support.producer_runs import read_trades
 
@@ -24,15 +38,6 @@ CATCH_UP_S = 90.0
 STOP_S = 10.0
 
 Say = Callable[[str], None]
-
-
-@dataclass
-class _Tally:
-    """What became of the faults of one kind."""
-
-    injected: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
-    slowest_s: float = 0.0
 
 
 class Run:
@@ -51,8 +56,8 @@ class Run:
         self._say = say
         self._log = Log(world.namespace)
         self._watch = Watch(world.fleet, self._log)
-        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
-        self._late: Counter[str | None] = Counter()  # symbols of faults that records show
+        self._tallies: Tallies = defaultdict(Tally)
+        self._missed: Counter[str] = Counter()  # closed klines, by symbol
 
     def execute(self, seed: int, until_s: float) -> ChaosReport:
         """Inject everything, let the feed catch up, compare.
@@ -71,7 +76,9 @@ class Run:
             self._all_waves(started_s, until_s)
             stop_s = self._come_to_rest()
         symbols = self._compare()
-        self._count_late(symbols)
+        self.problems += judge_missed_klines(self._tallies, self._missed, symbols)
+        book = book_faults()
+        self.problems += judge_book(self._tallies, book, symbols, self._log.incidents_of)
         self.problems += world.fleet.surprises
         return self._report(seed, time.monotonic() - started_s, stop_s, symbols)
 
@@ -88,13 +95,16 @@ class Run:
         time.sleep(wave.wait_s)
         before = self._watch.baseline(wave.faults)
         begun_s = time.monotonic()
+        struck: list[int] = []
         try:
             for fault in wave.faults:
                 self._tallies[fault.kind].injected += 1
-                inject(self._world, fault)
-            found = self._await_signs(wave.faults, lambda: self._watch.seen(wave.faults, before))
+                struck.append(inject(self._world, fault))
+            found = self._await_signs(
+                wave.faults, lambda: self._watch.seen(wave.faults, struck, before)
+            )
         except Exception as error:
-            found = self._watch.seen(wave.faults, before)
+            found = [None] * len(wave.faults)
             self.problems.append(f"wave {number} ({_names(wave)}): {_line(error)}")
         finally:
             for fault in wave.faults:
@@ -126,7 +136,7 @@ class Run:
         for fault, sign in zip(wave.faults, found, strict=True):
             tally = self._tallies[fault.kind]
             if _is_late(fault):
-                self._late[fault.symbol] += 1
+                self._missed[fault.symbol or ""] += 1
             elif sign is not None:
                 tally.seen[str(sign)] += 1
                 tally.slowest_s = max(tally.slowest_s, took_s)
@@ -183,15 +193,6 @@ class Run:
             self.problems += result.problems
         return results
 
-    def _count_late(self, symbols: list[SymbolResult]) -> None:
-        """Judge the faults that only the records of the topic show: missed closed klines."""
-        by_rest = {row.symbol: row.hours_closed_by_rest for row in symbols}
-        for symbol, count in self._late.items():
-            shown = min(count, by_rest.get(symbol or "", 0))
-            self._tallies["drop_kline"].seen["CLOSE with witness REST"] += shown
-            if shown < count:
-                self.problems.append(f"not seen: {count - shown} of {count} drop_kline {symbol}")
-
     def _report(
         self, seed: int, seconds: float, stop_s: float, symbols: list[SymbolResult]
     ) -> ChaosReport:
@@ -211,7 +212,10 @@ class Run:
                 f"{connections.most_in_window} connection attempts in {WINDOW_S:.0f} s, "
                 f"{BUDGET} are allowed"
             )
-        kinds = self._kinds()
+        counted = world.exchange.get("/faults")
+        assert isinstance(counted, dict)
+        kinds, doubts = kind_results(self._tallies, counted["injected"])
+        self.problems += doubts
         return ChaosReport(
             is_green=not self.problems,
             seed=seed,
@@ -230,28 +234,6 @@ class Run:
             problems=self.problems,
             machine=Machine.here(),
         )
-
-    def _kinds(self) -> list[KindResult]:
-        confirmed = self._world.exchange.get("/faults")
-        assert isinstance(confirmed, dict)
-        injected = confirmed["injected"]
-        rows = []
-        for name, kind in KINDS.items():
-            if name not in self._tallies:
-                continue
-            tally = self._tallies[name]
-            rows.append(
-                KindResult(
-                    kind=name,
-                    group=kind.group.value,
-                    injected=tally.injected,
-                    confirmed=injected.get(name),
-                    seen=dict(tally.seen),
-                    unseen=tally.injected - sum(tally.seen.values()),
-                    slowest_s=round(tally.slowest_s, 1),
-                )
-            )
-        return rows
 
 
 def _is_late(fault: Fault) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -80,14 +81,22 @@ class Watch:
         keys = {key for fault in faults for key in keys_of(fault)}
         return Baseline(member.number, {key: self._count(key, samples) for key in keys})
 
-    def seen(self, faults: tuple[Fault, ...], before: Baseline) -> list[Sign | None]:
-        """Return for each fault the sign that has shown it since, or None."""
+    def seen(
+        self, faults: tuple[Fault, ...], struck: Sequence[int], before: Baseline
+    ) -> list[Sign | None]:
+        """Return for each fault the sign that has shown it since, or None.
+
+        Args:
+            faults: the wave's.
+            struck: how often each must show.
+            before: what was counted before.
+        """
         member = self._fleet.running()
         samples = member.read()
         ranks: Counter[tuple[str, str | None]] = Counter()
         found: list[Sign | None] = []
-        for fault in faults:
-            ranks[fault.kind, fault.symbol] += 1
+        for fault, times in zip(faults, struck, strict=True):
+            ranks[fault.kind, fault.symbol] += times
             rank = ranks[fault.kind, fault.symbol]
             shown = None
             for key in keys_of(fault):

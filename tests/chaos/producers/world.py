@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import httpx
 from conf.names import Namespace
 from conf.settings import KafkaSettings
 from local.ports import PortClaims
+from tests.chaos.producers.afterwards import BookFaults
 from tests.chaos.producers.broker import Broker
 from tests.chaos.producers.fleet import ROOT, Fleet
 from tests.support.exchange import ExchangeServer, start_exchange
@@ -25,6 +27,10 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT", "SOLUSDT")
 SPEED = 240.0
 NAMESPACE = "chaos"
 BUDGET, WINDOW_S = 200, 300.0
+ABSENT_IDS = {("BTCUSDT", 2): 3, ("SOLUSDT", 5): 40, ("XRPUSDT", 5): 1, ("ETHUSDT", 9): 1_500}
+QUIET_HOURS = (("DOGEUSDT", 4), ("BNBUSDT", 8))
+HALTED_HOUR = 7
+"""Hours of live trading, from 0, in which all symbols have no kline."""
 STANDIN = {
     "SYMBOLS": ",".join(SYMBOLS),
     "SPEED": SPEED,
@@ -33,6 +39,9 @@ STANDIN = {
     "TRADES_PER_HOUR": 9_000,
     # Limits are provoked as faults; the wall's real minute would cost a minute each.
     "WEIGHT_LIMIT": 1_000_000,
+    "ABSENT_IDS": ",".join(f"{name}:{hour}:{n}" for (name, hour), n in ABSENT_IDS.items()),
+    "QUIET_HOURS": ",".join(f"{name}:{hour}" for name, hour in QUIET_HOURS),
+    "HALTED_HOURS": f"*:{HALTED_HOUR}",
 }
 PRODUCER = {
     "PING_INTERVAL_S": 2,
@@ -49,6 +58,9 @@ PRODUCER = {
     "KAFKA_TIMEOUT_S": 2,
     # No fault lasts so long: a GAP record would be a loss.
     "FILL_DEADLINE_S": 120,
+    # The exchange cuts after 24 h; here connections are renewed some times in a run.
+    "RENEW_AFTER_S": 45,
+    "HANDOVER_TIMEOUT_S": 30,
     # Two connections, so that one can be lost while the other goes on.
     "MAX_URL_LENGTH": 200,
 }
@@ -116,6 +128,14 @@ def most_in_window(samples: list[tuple[float, int]], window_s: float) -> int:
             begin += 1
         most = max(most, count - padded[begin][1])
     return most
+
+
+def book_faults() -> BookFaults:
+    """Return what `STANDIN` puts into the book."""
+    absent: Counter[str] = Counter()
+    for (symbol, _), count in ABSENT_IDS.items():
+        absent[symbol] += count
+    return BookFaults(absent, Counter(name for name, _ in QUIET_HOURS), dict.fromkeys(SYMBOLS, 1))
 
 
 @contextmanager
