@@ -7,7 +7,7 @@ process (the page cache holds them), not the loss of power.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.java import JVM_ENVIRONMENT, class_path, java_program
@@ -72,6 +72,8 @@ class KafkaPlan:
         controller_port: the controller's own listener.
         heap_mb: heap in MiB.
         jars: folder of the broker's jars.
+        extra: broker options beside or instead of the usual ones, such as another listener.
+        format_options: further arguments of the storage tool, such as ``--add-scram``.
     """
 
     folder: Path
@@ -79,6 +81,8 @@ class KafkaPlan:
     controller_port: int
     heap_mb: int
     jars: Path
+    extra: Mapping[str, str] = field(default_factory=dict)
+    format_options: tuple[str, ...] = ()
 
     @property
     def bootstrap_servers(self) -> str:
@@ -109,6 +113,7 @@ def properties(plan: KafkaPlan) -> dict[str, str]:
         "log.dirs": str(plan.data_dir.resolve()),
         **SINGLE_NODE,
         **QUICK_AND_SMALL,
+        **plan.extra,
     }
 
 
@@ -151,6 +156,7 @@ def start(plan: KafkaPlan, launcher: Launcher) -> None:
     if not (plan.data_dir / "meta.properties").exists():
         command = [*_java(plan), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"]
         command += ["--cluster-id", CLUSTER_ID, "--config", str(plan.properties_file)]
+        command += plan.format_options
         launcher.finish("kafka-format", command)
     command = [*_java(plan), "kafka.Kafka", str(plan.properties_file)]
     broker = launcher.start("kafka", command, env=JVM_ENVIRONMENT, cwd=plan.folder)
