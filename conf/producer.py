@@ -48,6 +48,30 @@ class ProducerSettings(BaseSettings):
         200, ge=1, lt=300, description="Attempts in reconnect_window_s; the exchange bans at 300."
     )
     reconnect_window_s: float = Field(300.0, gt=0, description="Sliding window of the budget.")
+    renew_after_s: float = Field(
+        82_800.0,
+        gt=0,
+        description="Age at which a connection is replaced; the exchange cuts at 24 h.",
+    )
+    renew_jitter: float = Field(
+        0.02,
+        ge=0,
+        lt=0.04,
+        description="Share by which that age varies, so that not all go at once.",
+    )
+    handover_timeout_s: float = Field(
+        1_800.0,
+        gt=0,
+        description="How long the old connection stays for a symbol that does not trade on the new one.",
+    )
+    silent_after_s: float = Field(
+        300.0,
+        gt=0,
+        description="A symbol without a trade for so long is compared with REST: quiet, or a dead subscription.",
+    )
+    status_check_s: float = Field(
+        60.0, gt=0, description="How often `exchangeInfo` is asked whether the symbols still trade."
+    )
     clock_sync_s: float = Field(10.0, gt=0, description="How often the exchange's clock is asked.")
 
     # REST
@@ -75,12 +99,35 @@ class ProducerSettings(BaseSettings):
         ge=0,
         description="Wait for the closed kline after the hour before asking REST; 1.7 s were seen.",
     )
+    rest_lag_s: float = Field(
+        10.0,
+        ge=0,
+        description="How far the exchange's database may trail its stream; REST's silence proves nothing sooner.",
+    )
     retry_base_s: float = Field(0.2, gt=0, description="First wait after an unhelpful answer.")
     retry_cap_s: float = Field(5.0, gt=0, description="Longest wait between such questions.")
     tick_s: float = Field(0.05, gt=0, description="How often holes and hours are looked after.")
 
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."
+    )
+
+    # Standby and what others see
+    feed_interval_s: float = Field(
+        1.0, gt=0, description="How often each symbol's feed status is published; a sign of life."
+    )
+    standby: bool = Field(
+        False, description="Wait until the active producer of the shard is gone, then take over."
+    )
+    takeover_after_s: float = Field(
+        5.0,
+        gt=0,
+        description="A standby takes over when the active producer has shown no sign of life for so long.",
+    )
+    abort_at: str | None = Field(
+        None,
+        pattern=r"^(received|sequenced|begun|produced|before_commit|after_commit|rest_answered):[1-9][0-9]*$",
+        description="For chaos tests: the process kills itself at the n-th passage of a named point.",
     )
 
     # Kafka

@@ -1,4 +1,4 @@
-"""``python -m producers [--shard 2/8]``: everything else comes from the environment.
+"""``python -m producers [--shard 2/8] [--standby]``: everything else comes from the environment.
 
 Exit codes: 0 stopped or series ended, 2 cannot start, 3 a newer instance took over the shard.
 Logs are JSON lines on stderr; at a clean end one JSON line with the totals goes to stdout.
@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import replace
 
 import orjson
 import structlog
@@ -29,9 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a producer and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m producers", description=__doc__)
     parser.add_argument("--shard", help="share of the symbols, such as 2/8 (default: settings)")
+    parser.add_argument(
+        "--standby", action="store_true", help="wait until the shard's active producer is gone"
+    )
     options = parser.parse_args(arguments)
     try:
-        config = _config(options.shard)
+        config = _config(options.shard, is_standby=options.standby)
         _log_to_stderr(config.producer.log_level)
         application = Application(config)
         asyncio.run(_until_stopped(application))
@@ -46,17 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
     return EXIT_OK
 
 
-def _config(shard: str | None) -> Config:
+def _config(shard: str | None, *, is_standby: bool) -> Config:
     config = Config.from_environment()
-    if shard is None:
-        return config
-    return Config(
-        config.run,
-        config.exchange,
-        config.kafka,
-        config.candles,
-        ProducerSettings(shard=shard),
-    )
+    given: dict[str, object] = {"shard": shard} if shard is not None else {}
+    given |= {"standby": True} if is_standby else {}
+    return replace(config, producer=ProducerSettings.model_validate(given)) if given else config
 
 
 async def _until_stopped(application: Application) -> None:

@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx
 import structlog
 
+from conf.contracts.incidents import IncidentKind
 from conf.names import Namespace
 from conf.producer import ProducerSettings
 from conf.settings import CandleSettings, ExchangeSettings, KafkaSettings, RunSettings
+from producers.abort import AbortSwitch
 from producers.clock import KeptClock
 from producers.errors import RestError, SinkBrokenError, StartupError
-from producers.kafka_sink import SinkConfig, open_producer
-from producers.listing import check_symbols
+from producers.incidents import IncidentLog
+from producers.kafka_sink import SinkConfig, fence, open_producer
+from producers.listing import UNLISTED, check_symbols, refuse_unknown
 from producers.messages import Limits, Parser
 from producers.metrics import MetricsServer
 from producers.partitioner import symbols_of_shard
@@ -29,6 +31,7 @@ from producers.questions import Policy
 from producers.reconnect import Reconnect, ReconnectPolicy
 from producers.rest_client import RestClient
 from producers.session import Session, SessionParts
+from producers.standby import wait_for_turn
 from producers.tail import Tail, TailReader
 from producers.threads import in_thread
 from producers.topics import ensure_topics
@@ -66,6 +69,8 @@ def policy_of(settings: ProducerSettings, speed: float) -> Policy:
         kline_grace_ms=settings.kline_grace_s * 1000 * speed,
         retry_base_s=settings.retry_base_s,
         retry_cap_s=settings.retry_cap_s,
+        rest_lag_ms=settings.rest_lag_s * 1000 * speed,
+        producer=settings.shard,
     )
 
 
@@ -83,6 +88,7 @@ class Application:
         self._config = config
         self._namespace = Namespace(config.run.namespace)
         self._symbols: tuple[str, ...] = ()
+        self._unlisted: list[str] = []
         self._session: Session | None = None
         settings = config.producer
         self._reconnect = Reconnect(
@@ -96,6 +102,9 @@ class Application:
             random.random,
         )
         self._clock = KeptClock(config.exchange.rest_url, config.run.speed, settings.rest_timeout_s)
+        self._incidents = IncidentLog(settings.shard, self._clock.now_ms)
+        self.totals.incidents = self._incidents.counts
+        self._abort = AbortSwitch(settings.abort_at)
 
     async def run(self) -> None:
         """Work until the series ends. To stop, cancel: what was received is still committed.
@@ -109,8 +118,13 @@ class Application:
             RestClient(self._config.exchange.rest_url, self._config.producer) as rest,
             self._metrics(),
         ):
-            await check_symbols(rest, self._symbols, self._config.exchange.rest_url)
+            rest.on_limited = self._on_limited
+            self._unlisted = await check_symbols(
+                rest, self._symbols, self._config.exchange.rest_url
+            )
             await in_thread(lambda: ensure_topics(self._config.kafka, self._config.run))
+            if self._config.producer.standby:
+                await self._stand_by()
             while not await self._one_session(rest):
                 self.totals.rebuilds += 1
                 await asyncio.sleep(REBUILD_WAIT_S)
@@ -154,9 +168,25 @@ class Application:
                     f"exchange at {self._config.exchange.rest_url}: {error}"
                 )
                 raise StartupError(message) from error
-            log.error("session broken, starting another", reason=str(error))
+            self._incidents.report(IncidentKind.SESSION_BROKEN, str(error))
             return False
         return True
+
+    async def _stand_by(self) -> None:
+        settings, topic = self._config.producer, self._namespace.feed_topic
+        await in_thread(
+            lambda: wait_for_turn(
+                self._config.kafka,
+                topic,
+                settings.shard,
+                settings.takeover_after_s,
+                lambda: self.is_stopping,
+            )
+        )
+
+    def _on_limited(self, detail: str) -> None:
+        if self._clock.is_known:
+            self._incidents.report(IncidentKind.REST_LIMITED, detail)
 
     async def _open_session(self, rest: RestClient) -> Session:
         config = self._config
@@ -169,8 +199,9 @@ class Application:
         )
         # In this order: first nobody else can write, then what was written is read.
         producer = await in_thread(lambda: open_producer(sink))
-        tails = await in_thread(lambda: self._read_tails(self._symbols))
+        tails = await in_thread(lambda: self._read_tails(sink))
         await self._clock.sync()
+        self._leave_out_unlisted(tails)
         parts = SessionParts(
             settings=config.producer,
             ws_url=config.exchange.ws_url,
@@ -185,10 +216,32 @@ class Application:
             rest=rest,
             reconnect=self._reconnect,
             totals=self.totals,
+            incidents=self._incidents,
+            abort=self._abort,
         )
         return await Session.open(parts, sink, producer, tails)
 
-    def _read_tails(self, symbols: Sequence[str]) -> dict[str, Tail]:
+    def _leave_out_unlisted(self, tails: dict[str, Tail]) -> None:
+        """Go on without symbols that the exchange lists no more; refuse ones it never listed.
+
+        Raises:
+            StartupError: naming those of which nothing was ever published.
+        """
+        never = [symbol for symbol in self._unlisted if tails[symbol].last_id is None]
+        refuse_unknown(never, self._config.exchange.rest_url)
+        for symbol in self._unlisted:
+            del tails[symbol]
+            self._incidents.report(
+                IncidentKind.STATUS_CHANGED, f"{UNLISTED}: its series ends", symbol=symbol
+            )
+
+    def _read_tails(self, sink: SinkConfig) -> dict[str, Tail]:
+        """Read the tails when no former owner of a symbol can write any more."""
         topic = self._namespace.trades_topic
+        own = self._namespace.transactional_id(self._config.producer.shard)
         with TailReader(self._config.kafka, topic, self._config.run.venue) as reader:
-            return reader.read(symbols)
+            tails = reader.read(self._symbols)
+            others = {tail.writer for tail in tails.values() if tail.writer} - {own}
+            for writer in sorted(others):
+                fence(sink, writer)
+            return reader.read(self._symbols) if others else tails

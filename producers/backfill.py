@@ -10,11 +10,13 @@ from typing import Any
 import structlog
 
 from conf.contracts.trades import Close
+from producers.abort import AbortSwitch
 from producers.errors import BadMessage, RestError
 from producers.messages import Parser, Trade, rest_kline
 from producers.questions import FetchKlines, FetchTail, FetchTrades, FindStart, Request
 from producers.rest_client import RestClient
 from producers.sequence import Output, Sequencer
+from producers.served_trades import UNKNOWN
 from producers.start import find_start
 
 log = structlog.get_logger(__name__)
@@ -36,6 +38,7 @@ class Backfill:
         exchange_now_ms: Callable[[], int],
         tick_s: float,
         resume_hours: Mapping[str, int] | None = None,
+        abort: AbortSwitch | None = None,
     ) -> None:
         """Create it; asks nothing yet.
 
@@ -47,6 +50,7 @@ class Backfill:
             exchange_now_ms: the exchange's time.
             tick_s: how often to look.
             resume_hours: first open hour of symbols that have a published CLOSE but no trade.
+            abort: for chaos tests.
         """
         self._rest = rest
         self._parser = parser
@@ -55,6 +59,7 @@ class Backfill:
         self._exchange_now_ms = exchange_now_ms
         self._tick_s = tick_s
         self._resume_hours = resume_hours or {}
+        self._abort = abort or AbortSwitch(None)
         self._busy: set[str] = set()
 
     async def run(self) -> None:
@@ -90,6 +95,8 @@ class Backfill:
                     outputs = sequencer.on_request_failed(
                         request, reason, time.monotonic(), self._exchange_now_ms()
                     )
+                if self._abort:
+                    self._abort.at("rest_answered")
                 if outputs:
                     await self._publish(outputs)
                 request = sequencer.next_request(time.monotonic(), self._exchange_now_ms())
@@ -114,11 +121,16 @@ class Backfill:
 
     async def _trades(self, sequencer: Sequencer, request: FetchTrades) -> list[Output]:
         count = request.last_id - request.first_id + 1
-        rows = await self._rest.historical_trades(sequencer.symbol, count, request.first_id)
+        rows = await self._rest.historical_trades(
+            sequencer.symbol, count, request.first_id, sequencer.last_time_ms
+        )
         now_ms = self._exchange_now_ms()
         trades: list[Trade] = []
         rejected: dict[int, str] = {}
         for row in rows:
+            if UNKNOWN in row:
+                rejected[int(row["id"])] = row[UNKNOWN]
+                continue
             try:
                 trades.append(self._parser.rest_trade(row, sequencer.symbol, now_ms))
             except BadMessage as error:
@@ -148,7 +160,9 @@ class Backfill:
         return int(recent[-1]["id"]) + 1 if recent else None
 
     async def _tail(self, sequencer: Sequencer, request: FetchTail) -> list[Output]:
-        rows = await self._rest.historical_trades(sequencer.symbol, 1, request.next_id)
+        rows = await self._rest.historical_trades(
+            sequencer.symbol, 1, request.next_id, sequencer.last_time_ms
+        )
         next_time_ms = int(rows[0]["time"]) if rows else None
         return sequencer.on_rest_tail(
             request, next_time_ms, time.monotonic(), self._exchange_now_ms()

@@ -25,6 +25,11 @@ class KeptClock:
         self._timeout_s = timeout_s
         self._clock: ExchangeClock | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the exchange was asked with success."""
+        return self._clock is not None
+
     def now_ms(self) -> int:
         """Return the exchange's time, UTC epoch ms; `sync` must have succeeded once."""
         assert self._clock is not None

@@ -60,6 +60,8 @@ class Hours:
         self._current = IdRange(0, -1)
         self._current_from = self._current_to = 0
         self._halted: set[int] = set()
+        self._passed_halted: list[int] = []
+        self._disputed: list[int] = []
         self._proven: int | None = None
         self._contradictions = 0
 
@@ -120,8 +122,16 @@ class Hours:
         self._derive_next()
         return helped
 
-    def add_rest_tail(self, next_id: int, next_time_ms: int | None) -> bool:
+    def add_rest_tail(
+        self, next_id: int, next_time_ms: int | None, complete_until_ms: float = 2.0**62
+    ) -> bool:
         """Note what REST has from id `next_id` on: the time of its next trade, or None for nothing.
+
+        Args:
+            next_id: the id after the witness's last.
+            next_time_ms: time of the first trade from there on.
+            complete_until_ms: REST's database may lack what happened after this; then its silence
+                proves nothing, and its kline is asked for again.
 
         Returns:
             True if that proves the next hour's witness.
@@ -129,7 +139,11 @@ class Hours:
         witness = self.unproven()
         if witness is None or next_id != self._first_after(witness):
             return False
-        if next_time_ms is None or next_time_ms >= witness.open_time_ms + HOUR_MS:
+        end_ms = witness.open_time_ms + HOUR_MS
+        if next_time_ms is None and complete_until_ms < end_ms:
+            self.pending.pop(witness.open_time_ms)
+            return False
+        if next_time_ms is None or next_time_ms >= end_ms:
             self._proven = witness.open_time_ms
             return True
         self._contradict(witness.open_time_ms)
@@ -174,9 +188,20 @@ class Hours:
                 closes.append(self._close(witness))
             elif hour in self._halted:
                 self.counts.halted += 1
+                self._passed_halted.append(hour)
                 self._advance(hour)
             else:
                 return closes
+
+    def take_halted(self) -> list[int]:
+        """Return the halted hours that were passed since the last call."""
+        passed, self._passed_halted = self._passed_halted, []
+        return passed
+
+    def take_disputed(self) -> list[int]:
+        """Return the hours whose contradicted witness was taken as it is, since the last call."""
+        disputed, self._disputed = self._disputed, []
+        return disputed
 
     def take_open(self) -> list[Close]:
         """Close all hours that have trades or a witness of the stream; without witness, as END."""
@@ -221,6 +246,7 @@ class Hours:
             self.pending.pop(hour, None)
         elif hour in self.pending:
             self._proven = hour
+            self._disputed.append(hour)
         else:
             self._halted.add(hour)
 

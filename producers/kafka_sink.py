@@ -18,10 +18,13 @@ from queue import Empty, SimpleQueue
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from conf.contracts.feed import FeedStatus, encode_feed_status
+from conf.contracts.incidents import Incident, encode_incident
 from conf.contracts.trades import TradeRecord, encode
 from conf.names import Namespace
 from conf.producer import ProducerSettings
 from conf.settings import KafkaSettings
+from producers.abort import AbortSwitch
 from producers.dead_letters import DeadLetter
 from producers.errors import ProducerError, SinkBrokenError
 from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
@@ -29,7 +32,10 @@ from producers.messages import Trade
 
 log = structlog.get_logger(__name__)
 
-Item = Trade | TradeRecord | DeadLetter
+Item = Trade | TradeRecord | DeadLetter | Incident | FeedStatus
+
+WRITER_HEADER = "writer"
+"""Transactional id of the producer that wrote a record: who must be fenced when symbols move."""
 
 RESENDS = 3
 # Readers wait for the end of the hour; the closes of all symbols come within a few milliseconds.
@@ -66,12 +72,30 @@ def producer_options(config: SinkConfig) -> dict[str, object]:
         "transaction.timeout.ms": config.kafka.transaction_timeout_ms,
         "enable.idempotence": True,
         "acks": "all",
+        # A committed transaction is the report of all its records; only failures are told singly.
+        "delivery.report.only.error": True,
         # As Java's clients do, so that a symbol has one partition whoever writes.
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 5,
         "queue.buffering.max.messages": 200_000,
     }
+
+
+def fence(config: SinkConfig, transactional_id: str) -> None:
+    """End the producer that wrote under another transactional id: its symbols are ours now.
+
+    Blocks; call it from a thread.
+
+    Raises:
+        SinkBrokenError: if the brokers do not answer in `kafka_timeout_s`.
+    """
+    options = producer_options(config) | {"transactional.id": transactional_id}
+    try:
+        Producer(options, logger=CLIENT_LOG).init_transactions(config.settings.kafka_timeout_s)
+    except KafkaException as error:
+        raise translated(error, f"fencing {transactional_id}") from error
+    log.info("former owner fenced", transactional_id=transactional_id)
 
 
 def open_producer(config: SinkConfig) -> Producer:
@@ -95,9 +119,14 @@ class KafkaSink:
     """Takes records from the event loop and commits them from a worker thread."""
 
     def __init__(
-        self, config: SinkConfig, producer: Producer, counts: SinkCounts | None = None
+        self,
+        config: SinkConfig,
+        producer: Producer,
+        counts: SinkCounts | None = None,
+        abort: AbortSwitch | None = None,
     ) -> None:
         self.counts = counts or SinkCounts()
+        self._abort = abort or AbortSwitch(None)
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._config = config
@@ -108,9 +137,30 @@ class KafkaSink:
         self._room = asyncio.Event()
         self._room.set()
         self._send_errors: list[str] = []
-        self._headers = [("venue", config.venue.encode())]
+        names = config.namespace
+        self._headers = [
+            ("venue", config.venue.encode()),
+            (WRITER_HEADER, names.transactional_id(config.shard).encode()),
+        ]
         self._thread = threading.Thread(target=self._work, name="kafka-sink", daemon=True)
         self._thread.start()
+
+    def offer(self, items: Sequence[Item]) -> None:
+        """Hand over records, even when it is full: the caller is to stop soon."""
+        self._offered += len(items)
+        self._queue.put(items)
+        if self.is_full:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait until it is not full.
+
+        Raises:
+            ProducerError: if the sink has failed.
+        """
+        await self._room.wait()
+        if self.failure.done():
+            self.failure.result()
 
     async def put(self, items: Sequence[Item]) -> None:
         """Hand over records; waits while too many are uncommitted.
@@ -118,13 +168,13 @@ class KafkaSink:
         Raises:
             ProducerError: if the sink has failed.
         """
-        if self.failure.done():
-            self.failure.result()
-        self._offered += len(items)
-        self._queue.put(items)
-        if self._offered - self._committed > self._config.settings.queue_limit:
-            self._room.clear()
-            await self._room.wait()
+        self.offer(items)
+        await self.room()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more records are uncommitted than should be."""
+        return self.uncommitted > self._config.settings.queue_limit
 
     @property
     def uncommitted(self) -> int:
@@ -167,6 +217,8 @@ class KafkaSink:
         items: list[Item] = []
         due_s = time.monotonic() + self._config.kafka.commit_interval_ms / 1000
         self._attempt(self._producer.begin_transaction, "begin_transaction")
+        if self._abort:
+            self._abort.at("begun")
         while batch is not None:
             items += batch
             self._send(batch)
@@ -183,14 +235,27 @@ class KafkaSink:
         return batch is not None
 
     def _send(self, items: Sequence[Item]) -> None:
-        names, schema_id = self._config.namespace, self._config.kafka.trades_schema_id
+        produce, topic = self._produce, self._config.namespace.trades_topic
+        schema_id = self._config.kafka.trades_schema_id
         for item in items:
-            if isinstance(item, DeadLetter):
-                self._produce(names.dead_topic, item.key, item.encode())
-                continue
-            record = _record(item) if isinstance(item, Trade) else item
-            self._produce(names.trades_topic, record.symbol.encode(), encode(record, schema_id))
+            if isinstance(item, Trade):
+                produce(topic, item.symbol.encode(), encode(_record(item), schema_id))
+            elif isinstance(item, TradeRecord):
+                produce(topic, item.symbol.encode(), encode(item, schema_id))
+            else:
+                produce(*self._message(item))
         self._producer.poll(0)
+        if self._abort:
+            self._abort.at("produced")
+
+    def _message(self, item: DeadLetter | Incident | FeedStatus) -> tuple[str, bytes | None, bytes]:
+        """Return topic, key and value of what is no part of the series."""
+        names = self._config.namespace
+        if isinstance(item, DeadLetter):
+            return names.dead_topic, item.key, item.encode()
+        if isinstance(item, Incident):
+            return names.incidents_topic, item.key, encode_incident(item)
+        return names.feed_topic, item.key, encode_feed_status(item)
 
     def _produce(self, topic: str, key: bytes | None, value: bytes) -> None:
         while True:
@@ -215,7 +280,11 @@ class KafkaSink:
 
     def _commit(self, items: Sequence[Item]) -> None:
         for attempt in range(RESENDS + 1):
+            if self._abort:
+                self._abort.at("before_commit")
             if self._try_commit():
+                if self._abort:
+                    self._abort.at("after_commit")
                 self._count(items)
                 return
             if attempt < RESENDS:
@@ -257,7 +326,7 @@ class KafkaSink:
     def _count(self, items: Sequence[Item]) -> None:
         self.counts.transactions += 1
         for item in items:
-            if isinstance(item, DeadLetter):
+            if not isinstance(item, Trade) and isinstance(item, DeadLetter):
                 reasons = self.counts.dead_by_reason
                 name = item.reason.split(":")[0]
                 reasons[name] = reasons.get(name, 0) + 1

@@ -14,43 +14,62 @@ from producers.rest_client import UNKNOWN_SYMBOL, RestClient
 log = structlog.get_logger(__name__)
 
 PATH = "/api/v3/exchangeInfo"
+UNLISTED = "UNLISTED"
+"""Our word for a symbol that the exchange does not know (any more)."""
 
 
-async def check_symbols(rest: RestClient, symbols: Sequence[str], rest_url: str) -> None:
-    """Return if the exchange knows all symbols, and take over its weight limit.
+async def check_symbols(rest: RestClient, symbols: Sequence[str], rest_url: str) -> list[str]:
+    """Return the symbols that the exchange does not list, and take over its weight limit.
 
-    A symbol that is not TRADING now is only warned of: a restart during a halt must work.
+    A symbol that is listed and not TRADING is only warned of: a restart during a halt must work.
 
     Raises:
-        StartupError: naming the unknown symbols, or saying that the exchange does not answer.
+        StartupError: saying that the exchange does not answer.
     """
     try:
-        info = await _info(rest, symbols)
-        unknown = [] if info else [s for s in symbols if await _info(rest, [s]) is None]
+        found = await statuses(rest, symbols)
     except RestError as error:
         message = f"no exchange at {rest_url} ({error}); start it or set NEXTHOUR_EXCHANGE_REST_URL"
         raise StartupError(message) from error
-    if info is None:
-        names = ", ".join(unknown) or ", ".join(symbols)
+    for symbol in symbols:
+        if found[symbol] != "TRADING":
+            log.warning("symbol is not trading", symbol=symbol, status=found[symbol])
+    return [symbol for symbol in symbols if found[symbol] == UNLISTED]
+
+
+def refuse_unknown(symbols: Sequence[str], rest_url: str) -> None:
+    """Refuse symbols that are not listed and were never followed: a typing error.
+
+    Raises:
+        StartupError: naming them.
+    """
+    if symbols:
+        names = ", ".join(symbols)
         message = f"unknown symbol {names}: not on {rest_url}; correct NEXTHOUR_SYMBOLS"
         raise StartupError(message)
-    _warn_of_status(info, symbols, rest_url)
+
+
+async def statuses(rest: RestClient, symbols: Sequence[str]) -> dict[str, str]:
+    """Return each symbol's status as `exchangeInfo` says, `UNLISTED` for one that it does not know.
+
+    Raises:
+        RestError: if the exchange does not answer.
+    """
+    info = await _info(rest, symbols)
+    if info is not None:
+        _take_limit(rest, info)
+        rows = info["symbols"]
+    else:
+        answers = [await _info(rest, [symbol]) for symbol in symbols]
+        rows = [row for answer in answers if answer is not None for row in answer["symbols"]]
+    found = {row["symbol"]: row["status"] for row in rows}
+    return {symbol: found.get(symbol, UNLISTED) for symbol in symbols}
+
+
+def _take_limit(rest: RestClient, info: dict[str, Any]) -> None:
     for limit in info.get("rateLimits", []):
         if limit.get("rateLimitType") == "REQUEST_WEIGHT" and limit.get("interval") == "MINUTE":
             rest.set_weight_limit(int(limit["limit"]) // int(limit.get("intervalNum", 1)))
-
-
-def _warn_of_status(info: dict[str, Any], symbols: Sequence[str], rest_url: str) -> None:
-    status = {row["symbol"]: row["status"] for row in info["symbols"]}
-    missing = [symbol for symbol in symbols if symbol not in status]
-    if missing:
-        message = (
-            f"unknown symbol {', '.join(missing)}: not on {rest_url}; correct NEXTHOUR_SYMBOLS"
-        )
-        raise StartupError(message)
-    for symbol in symbols:
-        if status[symbol] != "TRADING":
-            log.warning("symbol is not trading", symbol=symbol, status=status[symbol])
 
 
 async def _info(rest: RestClient, symbols: Sequence[str]) -> dict[str, Any] | None:

@@ -44,6 +44,12 @@ class TotalsCollector(Collector):
         for reason, count in self._totals.dead_by_reason().items():
             dead.add_metric([reason], count)
         yield dead
+        incidents = CounterMetricFamily(
+            PREFIX + "incidents", "What happened to the feed.", labels=["kind"]
+        )
+        for kind, count in self._totals.incidents_by_kind().items():
+            incidents.add_metric([kind], count)
+        yield incidents
         for name, value in self._totals.process().items():
             yield GaugeMetricFamily(PREFIX + name, "Of the whole process.", value=value)
 

@@ -61,7 +61,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Bounds and waits; seconds are wall time, `kline_grace_ms` is exchange time."""
+    """Bounds and waits; seconds are wall time, `kline_grace_ms` and `rest_lag_ms` exchange time.
+
+    `producer` is the shard that incidents name.
+    """
 
     hold_limit: int = 20_000
     fill_grace_s: float = 0.05
@@ -69,6 +72,29 @@ class Policy:
     kline_grace_ms: float = 3_000.0
     retry_base_s: float = 0.2
     retry_cap_s: float = 5.0
+    rest_lag_ms: float = 0.0
+    producer: str = "1/1"
+
+
+class RetryWait:
+    """When to ask REST again after answers that did not help: doubling, bounded."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._base_s, self._cap_s = policy.retry_base_s, policy.retry_cap_s
+        self.reset()
+
+    def reset(self) -> None:
+        """Ask at once, and begin with the shortest wait."""
+        self._until_s, self._step_s = 0.0, self._base_s
+
+    def back_off(self, now_s: float) -> None:
+        """Wait from `now_s` on, twice as long as the last time."""
+        self._until_s = now_s + self._step_s
+        self._step_s = min(self._step_s * 2, self._cap_s)
+
+    def is_over(self, now_s: float) -> bool:
+        """Tell whether the wait is over."""
+        return now_s >= self._until_s
 
 
 @dataclass(slots=True)

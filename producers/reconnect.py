@@ -45,6 +45,15 @@ class Reconnect:
         self._attempts.append(now_s + wait)
         return wait
 
+    def jittered(self, value: float, share: float) -> float:
+        """Return a value varied by up to `share` of it in either direction."""
+        return value * (1 + share * (2 * self._dice() - 1))
+
+    def give_back(self) -> None:
+        """Take back the attempt that was counted last: it was not made."""
+        if self._attempts:
+            self._attempts.pop()
+
     def failures_after(self, failures: int, lived_s: float) -> int:
         """Return the count of failures after a connection that lived for so long."""
         return 0 if lived_s >= self._policy.stable_s else failures + 1

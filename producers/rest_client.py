@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from conf.producer import ProducerSettings
 from producers.errors import RestError
+from producers.served_trades import PAGE, trades_from
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +44,8 @@ class RestClient:
     Attributes:
         used_weight: as the exchange last reported it.
         weight_limit: per minute.
+        serves_history: whether the host has `historicalTrades`; unset when it says 404.
+        on_limited: told in one line when the exchange refuses because of a limit.
     """
 
     def __init__(self, base_url: str, settings: ProducerSettings) -> None:
@@ -53,6 +57,8 @@ class RestClient:
         self._not_before_s = 0.0
         self.weight_limit = DEFAULT_WEIGHT_LIMIT
         self.used_weight = 0
+        self.serves_history = True
+        self.on_limited: Callable[[str], None] = lambda _detail: None
 
     async def __aenter__(self) -> RestClient:
         """Return the client."""
@@ -72,13 +78,40 @@ class RestClient:
         return int(answer["serverTime"])
 
     async def historical_trades(
-        self, symbol: str, limit: int, from_id: int | None = None
+        self, symbol: str, limit: int, from_id: int | None = None, since_ms: int | None = None
     ) -> list[Any]:
-        """Return trades from an id on (inclusive), or the most recent ones, in id order."""
-        params: dict[str, Any] = {"symbol": symbol, "limit": limit}
+        """Return trades from an id on (inclusive), or the most recent ones, in id order.
+
+        Falls back to what the host serves, see `producers.served_trades`; for that it needs
+        `since_ms`, a time not after the first of them.
+        """
+        if from_id is None:
+            return await self.recent_trades(symbol, limit)
+        if self.serves_history:
+            params = {"symbol": symbol, "limit": limit, "fromId": from_id}
+            try:
+                return _rows(await self.get("/api/v3/historicalTrades", params))
+            except RestError as error:
+                if error.status != 404:
+                    raise
+            self.serves_history = False
+            log.warning("this host does not serve historicalTrades, using trades and aggTrades")
+        return await trades_from(self, symbol, from_id, limit, since_ms)
+
+    async def recent_trades(self, symbol: str, limit: int) -> list[Any]:
+        """Return the most recent trades, in id order; served from memory, without lag."""
+        return _rows(await self.get("/api/v3/trades", {"symbol": symbol, "limit": limit}))
+
+    async def aggregates(
+        self, symbol: str, *, start_ms: int | None = None, from_id: int | None = None
+    ) -> list[Any]:
+        """Return a page of aggregate trades from a time or an aggregate's id on."""
+        params: dict[str, Any] = {"symbol": symbol, "limit": PAGE}
+        if start_ms is not None:
+            params["startTime"] = start_ms
         if from_id is not None:
             params["fromId"] = from_id
-        return _rows(await self.get("/api/v3/historicalTrades", params))
+        return _rows(await self.get("/api/v3/aggTrades", params))
 
     async def first_aggregate_since(self, symbol: str, start_ms: int) -> dict[str, Any] | None:
         """Return the first valid aggregate trade at or after a time, or None."""
@@ -156,7 +189,7 @@ class RestClient:
         after = float(header) if header.isdigit() else 0.0
         if response.status_code in (418, 429):
             self._hold_off(max(after, 1.0))
-            log.warning("REST limit", status=response.status_code, retry_after_s=after)
+            self.on_limited(f"HTTP {response.status_code}, silent for {max(after, 1.0):g} s")
         code, text = _error_body(response.content)
         message = f"GET {path}: HTTP {response.status_code} {text}".strip()
         return RestError(message, status=response.status_code, code=code, retry_after_s=after)

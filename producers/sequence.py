@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from conf.contracts.trades import Close, Gap, TradeRecord
-from conf.names import HOUR_MS, hour_open_ms
+from conf.contracts.incidents import Incident
+from conf.contracts.trades import Close, TradeRecord
+from conf.names import hour_open_ms
+from producers.gap_watch import NEVER_EXISTED, GapWatch
 from producers.gaps import gaps_by_hour, hole_between
 from producers.hours import Hours
 from producers.messages import ClosedKline, Trade
@@ -25,8 +27,10 @@ from producers.questions import (
     FindStart,
     Policy,
     Request,
+    RetryWait,
     Start,
 )
+from producers.records import close_record, gap_record
 
 PAGE = 1000
 # A first answer may come from a lagging replica.
@@ -35,39 +39,28 @@ PROOFS_NEEDED = 2
 Output = Trade | TradeRecord
 
 
-class _Wait:
-    """When to ask REST again after answers that did not help: doubling, bounded."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._base_s, self._cap_s = policy.retry_base_s, policy.retry_cap_s
-        self.reset()
-
-    def reset(self) -> None:
-        self._until_s, self._step_s = 0.0, self._base_s
-
-    def back_off(self, now_s: float) -> None:
-        self._until_s = now_s + self._step_s
-        self._step_s = min(self._step_s * 2, self._cap_s)
-
-    def is_over(self, now_s: float) -> bool:
-        return now_s >= self._until_s
-
-
 class Sequencer:
-    """The series of one symbol. Not safe for use from several threads."""
+    """The series of one symbol. Not safe for use from several threads.
+
+    Attributes:
+        counts: what happened to its trades.
+        hours: its open hours; None before the start is known.
+        is_silent: set by others when its stream seems dead.
+    """
 
     def __init__(self, symbol: str, policy: Policy, start: Start | None = None) -> None:
         self.symbol = symbol
         self.counts = Counts()
+        self.is_silent = False
+        self._watch = GapWatch(symbol, policy.producer)
         self._policy = policy
         self._held: dict[int, Trade] = {}
         self._target = -1
         self._hole_first: int | None = None
         self._hole_seen_s = 0.0
-        self._hole_asked = False
         self._proofs = 0
-        self._fill_wait = _Wait(policy)
-        self._hour_wait = _Wait(policy)
+        self._fill_wait = RetryWait(policy)
+        self._hour_wait = RetryWait(policy)
         self._last = -1
         self._last_time_ms = 0
         self._skip_before_ms = 0
@@ -84,6 +77,25 @@ class Sequencer:
     def last_time_ms(self) -> int:
         """Trade time of the last published trade, UTC epoch ms."""
         return self._last_time_ms
+
+    @property
+    def held(self) -> int:
+        """Trades that wait behind a hole."""
+        return len(self._held)
+
+    @property
+    def known_last_id(self) -> int:
+        """Highest id that was seen or spoken of, -1 if none was."""
+        return self._target if self.hours is None else self._wanted_last()
+
+    @property
+    def incidents(self) -> list[Incident]:
+        """What happened since `take_incidents` was called last."""
+        return self._watch.pending
+
+    def take_incidents(self) -> list[Incident]:
+        """Return what happened since the last call."""
+        return self._watch.take()
 
     def is_settled(self) -> bool:
         """Tell whether nothing is held and no known id is missing."""
@@ -123,6 +135,10 @@ class Sequencer:
             self._close_hours(outputs, kline.received_time_ms)
         return outputs
 
+    def on_known_id(self, trade_id: int) -> None:
+        """Learn from elsewhere that a trade exists: what is missing up to it is a hole."""
+        self._target = max(self._target, trade_id)
+
     # What to ask of REST, and the answers
 
     def next_request(self, now_s: float, exchange_now_ms: int) -> Request | None:
@@ -144,7 +160,7 @@ class Sequencer:
             return None
         if now_s - self._hole_seen_s < self._policy.fill_grace_s:
             return None
-        self._hole_asked = True
+        self._watch.found(hole[0], hole[1], exchange_now_ms)
         return FetchTrades(hole[0], min(hole[1], hole[0] + PAGE - 1))
 
     def on_start(self, start: Start | None, now_s: float, now_ms: int) -> list[Output]:
@@ -187,14 +203,13 @@ class Sequencer:
                 self._hold(trade)
         self._drain(outputs)
         while self._last + 1 in rejected:
-            first = self._last + 1
-            outputs += self._declare(first, f"rejected: {rejected[first]}", now_ms, first)
+            outputs += self._declare_rejected(rejected, now_ms)
             self._drain(outputs)
         if self._last > before:
             self._fill_wait.reset()
         elif self._last + 1 == asked.first_id:
             outputs += self._no_progress(trades, now_s, now_ms)
-        self._count_filled()
+        self._count_filled(now_ms)
         self._close_hours(outputs, now_ms)
         return outputs
 
@@ -224,7 +239,7 @@ class Sequencer:
         """Take the answer to `FetchTail`: the time of REST's next trade, None if it has none."""
         assert self.hours is not None
         outputs: list[Output] = []
-        if self.hours.add_rest_tail(asked.next_id, next_time_ms):
+        if self.hours.add_rest_tail(asked.next_id, next_time_ms, now_ms - self._policy.rest_lag_ms):
             self._hour_wait.reset()
         else:
             self._hour_wait.back_off(now_s)
@@ -334,7 +349,7 @@ class Sequencer:
         self._proofs += 1
         if self._proofs < PROOFS_NEEDED:
             return []
-        outputs = self._declare(self._last + 1, "never_existed: REST has only later ids", now_ms)
+        outputs = self._declare(self._last + 1, f"{NEVER_EXISTED}: REST has only later ids", now_ms)
         self._fill_wait.reset()
         self._drain(outputs)
         return outputs
@@ -345,6 +360,13 @@ class Sequencer:
         outputs = self._declare(self._last + 1, reason, now_ms)
         self._drain(outputs)
         return outputs
+
+    def _declare_rejected(self, rejected: Mapping[int, str], now_ms: int) -> list[Output]:
+        """Declare the ids from the next one on that were rejected for one and the same reason."""
+        first = last = self._last + 1
+        while rejected.get(last + 1) == rejected[first] and last + 1 not in self._held:
+            last += 1
+        return self._declare(first, f"rejected: {rejected[first]}", now_ms, last)
 
     def _declare(
         self, first: int, reason: str, now_ms: int, last: int | None = None
@@ -360,32 +382,26 @@ class Sequencer:
         self.counts.gap_ids += last - first + 1
         name = reason.split(":")[0]
         self.counts.gaps_by_reason[name] = self.counts.gaps_by_reason.get(name, 0) + 1
+        self._watch.declared(first, last, reason, now_ms)
         self._last = last
-        self._hole_asked = False
-        return [self._gap_record(hour, gap, now_ms) for hour, gap in gaps]
+        return [
+            gap_record(self.symbol, hour, gap, self._last_time_ms, now_ms) for hour, gap in gaps
+        ]
 
-    def _count_filled(self) -> None:
-        if self._hole_asked and (self._held or self._wanted_last() > self._last):
+    def _count_filled(self, now_ms: int) -> None:
+        if self._held or self._wanted_last() > self._last or not self._watch.is_open:
             return
-        self.counts.gaps_filled += self._hole_asked
-        self._hole_asked = False
+        self.counts.gaps_filled += 1
+        self._watch.filled(now_ms)
 
     def _close_hours(self, outputs: list[Output], now_ms: int) -> None:
         assert self.hours is not None
         for close in self.hours.take_closable(self._last):
             outputs.append(self._close_record(close, now_ms))
+        for hour in self.hours.take_halted():
+            self._watch.halted(hour)
+        for hour in self.hours.take_disputed():
+            self._watch.disputed(hour)
 
     def _close_record(self, close: Close, now_ms: int) -> TradeRecord:
-        source = "REST" if close.witness == "REST" else "STREAM"
-        inside = close.open_time_ms + HOUR_MS - 1
-        if close.witness == "END":
-            # The hour is not over: its end would be a time in the future, which readers refuse.
-            inside = self._last_inside(close.open_time_ms)
-        return TradeRecord("CLOSE", self.symbol, inside, now_ms, source, close=close)
-
-    def _gap_record(self, hour: int, gap: Gap, now_ms: int) -> TradeRecord:
-        return TradeRecord("GAP", self.symbol, self._last_inside(hour), now_ms, "REST", gap=gap)
-
-    def _last_inside(self, hour: int) -> int:
-        """Return the last trade's time, or the nearest time inside the hour."""
-        return max(hour, min(self._last_time_ms, hour + HOUR_MS - 1))
+        return close_record(self.symbol, close, self._last_time_ms, now_ms)

@@ -12,6 +12,8 @@ from producers.tail import Tail
 # Each step goes one trade back; more means that `aggTrades` and `historicalTrades` disagree.
 MAX_STEPS = 100
 RACES = 3
+# Where a host serves aggregates only, the trade before the hour is looked for from here on.
+BEFORE_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ async def start_at(rest: RestClient, symbol: str, first_id: int, hour_ms: int) -
     `begins_at_id` is set unless REST shows that the trade before lies before the hour.
     """
     for _ in range(MAX_STEPS):
-        before = await trade_before(rest, symbol, first_id)
+        before = await trade_before(rest, symbol, first_id, hour_ms - BEFORE_MS)
         if before.trade_id is None or before.time_ms is None:
             begins = first_id if first_id > 1 else None
             return Start(first_id - 1, hour_ms, hour_ms, first_id, begins)
@@ -88,11 +90,13 @@ async def start_at(rest: RestClient, symbol: str, first_id: int, hour_ms: int) -
     return Start(first_id - 1, hour_ms, hour_ms, first_id, first_id)
 
 
-async def trade_before(rest: RestClient, symbol: str, trade_id: int) -> Neighbour:
+async def trade_before(
+    rest: RestClient, symbol: str, trade_id: int, since_ms: int | None = None
+) -> Neighbour:
     """Return the trade with the id before, or an empty neighbour if REST does not have it."""
     if trade_id <= 0:
         return Neighbour(None, None)
-    rows = await rest.historical_trades(symbol, 1, trade_id - 1)
+    rows = await rest.historical_trades(symbol, 1, trade_id - 1, since_ms)
     if rows and int(rows[0]["id"]) == trade_id - 1:
         return Neighbour(trade_id - 1, int(rows[0]["time"]))
     return Neighbour(None, None)

@@ -26,6 +26,7 @@ from conf.contracts.trades import Close, ContractError, TradeRecord, decode
 from conf.settings import KafkaSettings
 from producers.errors import SinkBrokenError, StartupError
 from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
+from producers.kafka_sink import WRITER_HEADER
 from producers.partitioner import partition_of
 
 FIRST_STEP = 2_000
@@ -54,6 +55,7 @@ class Tail:
         last_time_ms: trade time of the last TRADE.
         last_close: the newest CLOSE.
         last_close_id: the last id of the newest CLOSE of an hour with trades.
+        writer: transactional id of the producer that wrote the newest record, where it said so.
     """
 
     first_id: int | None = None
@@ -62,6 +64,7 @@ class Tail:
     last_time_ms: int | None = None
     last_close: Close | None = None
     last_close_id: int | None = None
+    writer: str | None = None
 
     def is_complete(self) -> bool:
         """Tell whether earlier records can add nothing."""
@@ -167,16 +170,19 @@ class TailReader:
         while high > start and not all(tail.is_complete() for tail in tails.values()):
             low = max(start, high - step)
             by_symbol: dict[str, list[TradeRecord]] = {symbol: [] for symbol in tails}
-            for record in self._records(partition, low, high, by_symbol.keys()):
+            writers: dict[str, str] = {}
+            for record, writer in self._records(partition, low, high, by_symbol.keys()):
                 by_symbol[record.symbol].append(record)
+                writers[record.symbol] = writer
             for symbol, records in by_symbol.items():
                 fold_backwards(tails[symbol], records)
+                tails[symbol].writer = tails[symbol].writer or writers.get(symbol)
             high, step = low, step * STEP_GROWTH
 
     def _records(
         self, partition: int, low: int, high: int, symbols: Iterable[str]
-    ) -> Iterator[TradeRecord]:
-        """Yield the committed records of the symbols in offsets [low, high)."""
+    ) -> Iterator[tuple[TradeRecord, str]]:
+        """Yield the committed records of the symbols in offsets [low, high), and who wrote each."""
         keys = {symbol.encode() for symbol in symbols}
         self._consumer.assign([TopicPartition(self._topic, partition, low)])
         give_up_s = time.monotonic() + WAIT_S
@@ -197,7 +203,7 @@ class TailReader:
         text = f"the tail of {self._topic}-{partition} could not be read to its end"
         raise SinkBrokenError(text)
 
-    def _decoded(self, message: object) -> TradeRecord:
+    def _decoded(self, message: object) -> tuple[TradeRecord, str]:
         headers = dict(message.headers() or [])  # type: ignore[attr-defined] # untyped client
         if headers.get("venue") != self._venue:
             found = (headers.get("venue") or b"no venue").decode(errors="replace")
@@ -206,11 +212,13 @@ class TailReader:
                 "use another NEXTHOUR_NAMESPACE"
             )
             raise StartupError(text)
+        writer = (headers.get(WRITER_HEADER) or b"").decode(errors="replace")
         try:
-            return decode(message.value(), self._kafka.trades_schema_id)  # type: ignore[attr-defined]
+            record = decode(message.value(), self._kafka.trades_schema_id)  # type: ignore[attr-defined]
         except ContractError as error:
             text = f"topic {self._topic} holds a record that does not decode: {error}"
             raise StartupError(text) from error
+        return record, writer
 
 
 def _has_no_leader_yet(error: BaseException) -> bool:

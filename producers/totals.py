@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from producers.kafka_sink import SinkCounts
@@ -31,6 +32,7 @@ class Totals:
     def __init__(self) -> None:
         self.sink = SinkCounts()
         self.connects = 0
+        self.incidents: Counter[str] = Counter()
         self.rebuilds = 0
         self._finished: dict[str, dict[str, int]] = {}
         self._running: dict[str, Sequencer] = {}
@@ -56,6 +58,10 @@ class Totals:
     def dead_by_reason(self) -> dict[str, int]:
         """Return the committed dead letters by reason."""
         return dict(self.sink.dead_by_reason)
+
+    def incidents_by_kind(self) -> dict[str, int]:
+        """Return the incidents by kind."""
+        return dict(self.incidents)
 
     def process(self) -> dict[str, int]:
         """Return what is counted for the whole process."""

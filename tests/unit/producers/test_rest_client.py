@@ -11,7 +11,7 @@ from aiohttp import web
 
 from conf.producer import ProducerSettings
 from producers.errors import RestError, StartupError
-from producers.listing import check_symbols
+from producers.listing import check_symbols, refuse_unknown
 from producers.rest_client import RestClient, should_retry
 
 pytestmark = pytest.mark.unit
@@ -152,13 +152,43 @@ async def test_invalidated_aggregates_are_skipped(exchange: Exchange) -> None:
         assert await rest.first_aggregate_since("BTCUSDT", 5) == {"a": 2, "f": 7}
 
 
-async def test_unknown_symbols_are_named(exchange: Exchange) -> None:
+async def test_symbols_that_are_not_listed_are_told_from_the_others(exchange: Exchange) -> None:
     known = web.json_response({"symbols": [{"symbol": "BTCUSDT", "status": "TRADING"}]})
     unknown = refusal(400, -1121)
     exchange.answers = [unknown, known, unknown]
     async with RestClient(exchange.url, SETTINGS) as rest:
-        with pytest.raises(StartupError, match=r"unknown symbol NOUSDT: .* NEXTHOUR_SYMBOLS"):
-            await check_symbols(rest, ["BTCUSDT", "NOUSDT"], exchange.url)
+        assert await check_symbols(rest, ["BTCUSDT", "NOUSDT"], exchange.url) == ["NOUSDT"]
+
+
+def test_unknown_symbols_are_named() -> None:
+    refuse_unknown([], "http://x")
+    with pytest.raises(StartupError, match=r"unknown symbol NOUSDT: .* NEXTHOUR_SYMBOLS"):
+        refuse_unknown(["NOUSDT"], "http://x")
+
+
+async def test_a_host_without_historical_trades_serves_what_it_has(exchange: Exchange) -> None:
+    recent = [{"id": i, "time": 7} for i in range(50, 60)]
+    exchange.answers = [
+        web.Response(status=404, text="<html></html>", content_type="text/html"),
+        web.json_response(recent),
+        web.json_response(recent),
+    ]
+    async with RestClient(exchange.url, SETTINGS) as rest:
+        rows = await rest.historical_trades("BTCUSDT", 3, 55, 7)
+        assert [row["id"] for row in rows] == [55, 56, 57]
+        assert not rest.serves_history
+        # The second time it is not asked in vain.
+        assert [r["id"] for r in await rest.historical_trades("BTCUSDT", 9, 58, 7)] == [58, 59]
+
+
+async def test_a_limit_is_told(exchange: Exchange) -> None:
+    exchange.answers = [refusal(418, -1003)]
+    told: list[str] = []
+    async with RestClient(exchange.url, SETTINGS) as rest:
+        rest.on_limited = told.append
+        with pytest.raises(RestError):
+            await rest.server_time_ms()
+    assert told == ["HTTP 418, silent for 1 s"]
 
 
 async def test_a_halted_symbol_does_not_stop_the_start(exchange: Exchange) -> None:

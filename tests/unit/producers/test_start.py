@@ -28,7 +28,7 @@ class Rest(RestClient):
         return self.now_ms
 
     async def historical_trades(
-        self, symbol: str, limit: int, from_id: int | None = None
+        self, symbol: str, limit: int, from_id: int | None = None, since_ms: int | None = None
     ) -> list[Any]:
         known = [{"id": i, "time": t} for i, t in self.trades if i >= self.hidden_below]
         if from_id is None:
