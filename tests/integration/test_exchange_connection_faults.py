@@ -5,41 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import Any
 
 import pytest
 import websockets
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from exchange.server import running
-from tests.support.standin import control, settings
+from tests.support.standin import control, settings, until_closed
 
 pytestmark = pytest.mark.integration
 
 BOUND_S = 20.0
 
 
-async def until_closed(stream: ClientConnection) -> tuple[list[Any], websockets.ConnectionClosed]:
-    """Return what came before the end, and how it ended."""
-    messages: list[Any] = []
-    with pytest.raises(websockets.ConnectionClosed) as caught:
-        async with asyncio.timeout(BOUND_S):
-            while True:
-                messages.append(json.loads(await stream.recv()))
-    return messages, caught.value
-
-
 async def test_a_cut_has_no_close_frame_and_meets_the_oldest() -> None:
-    async with running(settings()) as exchange:
-        async with (
-            connect(f"{exchange.ws_url}/ws/btcusdt@trade") as old,
-            connect(f"{exchange.ws_url}/ws/btcusdt@trade") as young,
-        ):
-            answer = await control(exchange, "/faults", {"kind": "cut", "count": 1})
-            _, ended = await until_closed(old)
-            await control(exchange, "/clock/start", {})
-            heard = await young.recv()
-            faults = await control(exchange, "/faults")
+    async with (
+        running(settings()) as exchange,
+        connect(f"{exchange.ws_url}/ws/btcusdt@trade") as old,
+        connect(f"{exchange.ws_url}/ws/btcusdt@trade") as young,
+    ):
+        answer = await control(exchange, "/faults", {"kind": "cut", "count": 1})
+        _, ended = await until_closed(old)
+        await control(exchange, "/clock/start", {})
+        heard = await young.recv()
+        faults = await control(exchange, "/faults")
 
     assert answer == {"waiting": 0, "connections": 1}
     assert ended.rcvd is None
@@ -48,14 +37,14 @@ async def test_a_cut_has_no_close_frame_and_meets_the_oldest() -> None:
 
 
 async def test_a_close_has_the_code_and_reason_asked_for() -> None:
-    async with running(settings()) as exchange:
-        async with (
-            connect(f"{exchange.ws_url}/ws") as one,
-            connect(f"{exchange.ws_url}/ws") as other,
-        ):
-            body = {"kind": "close", "code": 1012, "reason": "restart"}
-            answer = await control(exchange, "/faults", body)
-            ends = [(await until_closed(stream))[1] for stream in (one, other)]
+    async with (
+        running(settings()) as exchange,
+        connect(f"{exchange.ws_url}/ws") as one,
+        connect(f"{exchange.ws_url}/ws") as other,
+    ):
+        body = {"kind": "close", "code": 1012, "reason": "restart"}
+        answer = await control(exchange, "/faults", body)
+        ends = [(await until_closed(stream))[1] for stream in (one, other)]
 
     assert answer["connections"] == 2
     assert [(end.rcvd.code, end.rcvd.reason) for end in ends if end.rcvd] == [(1012, "restart")] * 2
@@ -63,17 +52,19 @@ async def test_a_close_has_the_code_and_reason_asked_for() -> None:
 
 async def test_a_half_open_socket_says_nothing_and_is_aborted_then() -> None:
     given = settings(ping_interval_s=0.05, pong_timeout_s=0.2, hold=False)
-    async with running(given) as exchange:
-        async with connect(
+    async with (
+        running(given) as exchange,
+        connect(
             f"{exchange.ws_url}/ws/btcusdt@trade", ping_interval=None, close_timeout=0.1
-        ) as stream:
-            await stream.recv()
-            begin_s = time.monotonic()
-            await control(exchange, "/faults", {"kind": "half_open", "seconds": 1.0})
-            silent = await control(exchange, "/status")
-            pong = await stream.ping()
-            messages, ended = await until_closed(stream)
-            lasted_s = time.monotonic() - begin_s
+        ) as stream,
+    ):
+        await stream.recv()
+        begin_s = time.monotonic()
+        await control(exchange, "/faults", {"kind": "half_open", "seconds": 1.0})
+        silent = await control(exchange, "/status")
+        pong = asyncio.ensure_future(await stream.ping())
+        messages, ended = await until_closed(stream)
+        lasted_s = time.monotonic() - begin_s
 
     assert (silent["clients"], silent["connections_open"]) == (0, 1)
     assert len(messages) < 50  # what was under way before; an open stream had sent hundreds
@@ -84,20 +75,20 @@ async def test_a_half_open_socket_says_nothing_and_is_aborted_then() -> None:
 
 @pytest.mark.parametrize("notice_s", [0, 0.3])
 async def test_a_shutdown_is_announced_in_both_forms_then_closes(notice_s: float) -> None:
-    async with running(settings()) as exchange:
-        async with (
-            connect(f"{exchange.ws_url}/ws/btcusdt@trade") as raw,
-            connect(f"{exchange.ws_url}/stream") as wrapped,
-            connect(f"{exchange.ws_url}/ws/dotusdt@trade") as spared,
-        ):
-            begin_s = time.monotonic()
-            body = {"kind": "shutdown", "notice_s": notice_s, "count": 2}
-            answer = await control(exchange, "/faults", body)
-            raw_messages, raw_end = await until_closed(raw)
-            wrapped_messages, wrapped_end = await until_closed(wrapped)
-            lasted_s = time.monotonic() - begin_s
-            await control(exchange, "/clock/start", {})
-            assert json.loads(await spared.recv())["e"] == "trade"
+    async with (
+        running(settings()) as exchange,
+        connect(f"{exchange.ws_url}/ws/btcusdt@trade") as raw,
+        connect(f"{exchange.ws_url}/stream") as wrapped,
+        connect(f"{exchange.ws_url}/ws/dotusdt@trade") as spared,
+    ):
+        begin_s = time.monotonic()
+        body = {"kind": "shutdown", "notice_s": notice_s, "count": 2}
+        answer = await control(exchange, "/faults", body)
+        raw_messages, raw_end = await until_closed(raw)
+        wrapped_messages, wrapped_end = await until_closed(wrapped)
+        lasted_s = time.monotonic() - begin_s
+        await control(exchange, "/clock/start", {})
+        assert json.loads(await spared.recv())["e"] == "trade"
 
     event = {"e": "serverShutdown", "E": exchange.book.live_start_ms}
     assert answer["connections"] == 2

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -218,15 +218,15 @@ async def test_ids_that_never_existed_are_missing_everywhere() -> None:
         async with connect(f"{exchange.ws_url}/stream?streams={streams}") as stream:
             await control(exchange, "/clock/start", {})
             messages = await read_until(stream, closes_hour("BTCUSDT", 2, exchange))
-        data = [json.loads(json.dumps(message["data"])) for message in messages]
+        data = [message["data"] for message in messages]
         ids = [one["t"] for one in data if one["e"] == "trade"]
         first, second = [one["k"] for one in data if one["e"] == "kline" and one["k"]["x"]]
         truth = await control(exchange, "/oracle/trades", symbol="BTCUSDT", from_id=ids[0])
-        hole = next(early for early, late in zip(ids, ids[1:], strict=False) if late > early + 1)
+        hole = next(early for early, late in pairwise(ids) if late > early + 1)
         asked = {"symbol": "BTCUSDT", "fromId": hole + 1, "limit": 1}
         after = (await rest.get("/historicalTrades", params=asked)).json()
 
-    steps = [late - early for early, late in zip(ids, ids[1:], strict=False)]
+    steps = [late - early for early, late in pairwise(ids)]
     assert sorted(set(steps)) == [1, 26]
     assert steps.count(26) == 1
     assert first["f"] < hole < first["L"]

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import websockets
 from websockets.asyncio.client import ClientConnection
 
 from conf.names import HOUR_MS
@@ -72,3 +73,16 @@ def closes_hour(symbol: str, hours: int, exchange: Exchange) -> Any:
 
 def never(_message: dict[str, Any]) -> bool:
     return False
+
+
+async def until_closed(
+    stream: ClientConnection,
+) -> tuple[list[dict[str, Any]], websockets.ConnectionClosed]:
+    """Return what came before the end of a connection, and how it ended."""
+    messages: list[dict[str, Any]] = []
+    async with asyncio.timeout(BOUND_S):
+        while True:
+            try:
+                messages.append(json.loads(await stream.recv()))
+            except websockets.ConnectionClosed as ended:
+                return messages, ended
