@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 
 HOUR_MS = 3_600_000
 
+# Raised whenever the state of a query no longer fits: it then reads its topic again from the start.
+CHECKPOINT_VERSIONS = {"candles": 2}
+
 
 @dataclass(frozen=True)
 class Namespace:
@@ -65,7 +68,7 @@ class Namespace:
 
     def checkpoint(self, query: str) -> str:
         """HDFS folder of a query's checkpoint; the version changes with the query's shape."""
-        return f"{self.hdfs_root}/checkpoints/{query}-v1"
+        return f"{self.hdfs_root}/checkpoints/{query}-v{CHECKPOINT_VERSIONS.get(query, 1)}"
 
     def candle_file(self, symbol: str, open_time_ms: int, revision: int) -> str:
         """Absolute HDFS path of one final candle; a repeated batch replaces it."""

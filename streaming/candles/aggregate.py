@@ -17,6 +17,9 @@ from conf.names import HOUR_MS
 DIGIT = 10**9
 WITNESS_CODES = {"STREAM": 1, "REST": 2, "END": 3}
 
+# How the reason of a GAP begins whose ids REST proved never to exist.
+NEVER_EXISTED = "never_existed"
+
 _WITNESS_IDS = ("first_trade_id", "last_trade_id", "trades")
 _WITNESS_PRICES = ("open", "high", "low", "close")
 _WITNESS_DECIMALS = {
@@ -87,8 +90,18 @@ def _witness_aggregates() -> list[Column]:
 
 
 def _gap_aggregates() -> list[Column]:
+    """Return the ids that are missed, and those that REST proved never to exist.
+
+    A range of which nobody knows to which hour it belongs comes once for each hour that it may
+    touch: both are upper bounds.
+    """
     gap = F.col("gap")
-    return [F.sum(gap.last_id - gap.first_id + 1).alias("gap_ids")]
+    ids = gap.last_id - gap.first_id + 1
+    is_absent = F.coalesce(gap.reason.startswith(NEVER_EXISTED), F.lit(False))
+    return [
+        F.sum(F.when(~is_absent, ids)).alias("gap_ids"),
+        F.sum(F.when(is_absent, ids)).alias("absent_ids"),
+    ]
 
 
 def aggregate_hours(records: DataFrame, watermark_days: int) -> DataFrame:

@@ -44,7 +44,8 @@ class Hour:
     """What the topic says of one hour: the sums over its trades, its CLOSE and its gaps.
 
     `candle` holds the figures of the trades alone, verdict still open. `witness` is None if no
-    CLOSE came, if the series ended inside the hour, or if a figure of it is missing.
+    CLOSE came, if the series ended inside the hour, or if a figure of it is missing. `gap_ids` are
+    missed, `absent_ids` never existed; both may count ids that belong to a neighbouring hour.
     """
 
     candle: Candle
@@ -53,6 +54,7 @@ class Hour:
     has_changed_witness: bool
     begins_at_id: int | None
     gap_ids: int
+    absent_ids: int = 0
 
     @property
     def is_final(self) -> bool:
@@ -89,6 +91,7 @@ def read_hour(row: Mapping[str, Any]) -> Hour:
         has_changed_witness=row["w_digest_low"] != row["w_digest_high"],
         begins_at_id=row["begins_at_id"],
         gap_ids=row["gap_ids"] or 0,
+        absent_ids=row["absent_ids"] or 0,
     )
 
 
@@ -97,7 +100,8 @@ def judge(hour: Hour) -> Candle:
 
     disputed: something contradicts something, the reason says what. partial: nothing does, but the
     series began or ended inside the hour. quiet: no trade, flat at the witness's close. complete:
-    trades, ids and every figure equal the witness's.
+    trades, ids and every figure equal the witness's. Ids that never existed dispute nothing: the
+    witness counts trades, so that as many as it says is all there were.
     """
     doubts = _doubts(hour)
     borders = _borders(hour)
@@ -112,7 +116,18 @@ def judge(hour: Hour) -> Candle:
         hour.candle.quote_volume == hour.witness.quote_volume
         and hour.candle.taker_buy_quote_volume == hour.witness.taker_buy_quote_volume
     )
-    return _with_verdict(hour.candle, "complete", None if exact else ROUNDED)
+    absent = _span(hour.candle) - hour.candle.trades
+    remarks = [f"{absent} ids in it never existed"] if absent else []
+    if not exact:
+        remarks.append(ROUNDED)
+    return _with_verdict(hour.candle, "complete", "; ".join(remarks) or None)
+
+
+def _span(candle: Candle) -> int:
+    """Return how many ids lie from the first trade to the last; 0 without trades."""
+    if candle.first_trade_id is None or candle.last_trade_id is None:
+        return 0
+    return candle.last_trade_id - candle.first_trade_id + 1
 
 
 def _price(units: int | None) -> Decimal | None:
@@ -158,10 +173,10 @@ def _doubts(hour: Hour) -> list[str]:
     if hour.has_changed_witness:
         doubts.append("witness changed")
     candle = hour.candle
-    if candle.first_trade_id is not None and candle.last_trade_id is not None:
-        span = candle.last_trade_id - candle.first_trade_id + 1
-        if span != candle.trades and not hour.gap_ids:
-            doubts.append(f"count: {candle.trades} trades in a span of {span} ids")
+    span = _span(candle)
+    # Absent ids may lie before the first trade or after the last, or in a neighbouring hour.
+    if not 0 <= span - candle.trades <= hour.absent_ids and not hour.gap_ids:
+        doubts.append(f"count: {candle.trades} trades in a span of {span} ids")
     if candle.witness != "END":
         doubts += _contradictions(hour)
     elif hour.begins_at_id is not None:
@@ -179,7 +194,8 @@ def _contradictions(hour: Hour) -> list[str]:
     doubts = []
     if candle.trades != witness.trades:
         doubts.append(f"count: {candle.trades} trades, witness {witness.trades}")
-    names = ["first_trade_id", "last_trade_id"]
+    doubts += [_unequal_id(name, hour, witness) for name in ("first_trade_id", "last_trade_id")]
+    names = []
     if candle.trades:
         names += ["open", "high", "low", "close"]
     names += ["volume", "taker_buy_volume"]
@@ -199,8 +215,21 @@ def _last_part(hour: Hour, begins_at_id: int) -> list[str]:
     if candle.first_trade_id != begins_at_id:
         doubts.append(f"first id: {candle.first_trade_id}, announced {begins_at_id}")
     if hour.witness is not None:
-        doubts += [_unequal(name, candle, hour.witness) for name in ("last_trade_id", "close")]
+        doubts.append(_unequal_id("last_trade_id", hour, hour.witness))
+        doubts.append(_unequal("close", candle, hour.witness))
     return [doubt for doubt in doubts if doubt]
+
+
+def _unequal_id(name: str, hour: Hour, witness: Witness) -> str:
+    """Compare ids; those of a REST witness may be too low by the ids that never existed.
+
+    REST gives none: they are counted on from the hour before, as if every id existed.
+    """
+    ours, theirs = getattr(hour.candle, name), getattr(witness, name)
+    is_derived = witness.kind == "REST" and None not in (ours, theirs)
+    if is_derived and 0 <= ours - theirs <= hour.absent_ids:
+        return ""
+    return _unequal(name, hour.candle, witness)
 
 
 def _unequal(name: str, candle: Candle, witness: Witness) -> str:

@@ -131,7 +131,8 @@ def test_records_that_break_the_contract_are_filtered(spark: SparkSession) -> No
     rows = hours_of(spark, wire([*bad, *trades, closing(trades)]))
     assert list(rows) == [("BTCUSDT", HOUR)]
     row = rows["BTCUSDT", HOUR]
-    assert (row["trades"], row["closes"], row["gap_ids"]) == (2, 1, None)
+    assert (row["trades"], row["closes"]) == (2, 1)
+    assert (row["gap_ids"], row["absent_ids"]) == (None, None)
 
 
 def test_clock_error_grows_with_the_speed(spark: SparkSession) -> None:
@@ -156,6 +157,33 @@ def test_gap_makes_the_hour_disputed(spark: SparkSession) -> None:
     assert found.verdict == "disputed"
     assert found.reason is not None
     assert found.reason.startswith("gap of 2 ids")
+
+
+def test_ids_that_never_existed_leave_the_hours_complete(spark: SparkSession) -> None:
+    first = [trade(1, "2"), trade(4, "3")]
+    later = [trade(9, "5", at_ms=HOUR + HOUR_MS)]
+    # 5 … 8 lie between the hours: nobody knows in which, so both are told
+    absent = [gap(2, 3, reason="never_existed")]
+    absent += [
+        gap(5, 8, at_ms=hour, reason="never_existed: REST skips them")
+        for hour in (HOUR, HOUR + HOUR_MS)
+    ]
+    closes = [closing(first), closing(later, open_time_ms=HOUR + HOUR_MS)]
+    rows = hours_of(spark, wire([*first, *absent, *later, *closes]))
+    row = rows["BTCUSDT", HOUR]
+    assert (row["gap_ids"], row["absent_ids"]) == (None, 6)
+    found = candle(row)
+    assert (found.verdict, found.reason) == ("complete", "2 ids in it never existed")
+    found = candle(rows["BTCUSDT", HOUR + HOUR_MS])
+    assert (found.verdict, found.reason) == ("complete", None)
+
+
+def test_gap_beside_absent_ids_still_disputes(spark: SparkSession) -> None:
+    trades = [trade(1, "2"), trade(6, "3")]
+    gaps = [gap(2, 3, reason="never_existed"), gap(4, 5, reason="REST did not answer")]
+    row = hours_of(spark, wire([*trades, *gaps, closing(trades)]))["BTCUSDT", HOUR]
+    assert (row["gap_ids"], row["absent_ids"]) == (2, 2)
+    assert candle(row).reason == "gap of 2 ids"
 
 
 def test_two_closes_that_agree_and_two_that_do_not(spark: SparkSession) -> None:

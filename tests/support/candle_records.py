@@ -37,7 +37,14 @@ def trade(
     )
 
 
-def gap(first_id: int, last_id: int, *, at_ms: int = HOUR, symbol: str = "BTCUSDT") -> TradeRecord:
+def gap(
+    first_id: int,
+    last_id: int,
+    *,
+    at_ms: int = HOUR,
+    symbol: str = "BTCUSDT",
+    reason: str = "not in REST",
+) -> TradeRecord:
     """Return a GAP record."""
     return TradeRecord(
         kind="GAP",
@@ -45,7 +52,7 @@ def gap(first_id: int, last_id: int, *, at_ms: int = HOUR, symbol: str = "BTCUSD
         trade_time_ms=at_ms,
         received_time_ms=at_ms,
         source="REST",
-        gap=Gap(first_id, last_id, "not in REST"),
+        gap=Gap(first_id, last_id, reason),
     )
 
 

@@ -45,6 +45,7 @@ def row(
         "first_trade_id": trades[0].trade_id if trades else None,
         "last_trade_id": trades[-1].trade_id if trades else None,
         "gap_ids": None,
+        "absent_ids": None,
         "closes": len(closes),
     }
     for prefix, part in (("", trades), ("taker_", [t for t in trades if not t.buyer_is_maker])):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.contracts.trades import TradeRecord
 from streaming.candles.verdict import DIGIT, ROUNDED, judge, read_hour
 from tests.support.candle_records import closing, trade
 from tests.support.candle_rows import TRADES, digits, row
@@ -84,6 +85,79 @@ def test_duplicate_and_hole_show_in_the_count() -> None:
     hole = judge(read_hour(row([TRADES[0], TRADES[2]])))
     assert hole.verdict == "disputed"
     assert "2 trades in a span of 3 ids" in (hole.reason or "")
+
+
+ABSENT = [trade(10, "100"), trade(13, "101")]  # 11 and 12 never existed
+
+
+@pytest.mark.parametrize(
+    ("trades", "absent_ids", "reason"),
+    [
+        (ABSENT, 2, "2 ids in it never existed"),
+        # declared for several hours, or beyond this hour's first and last trade
+        (ABSENT, 9, "2 ids in it never existed"),
+        (TRADES, 9, None),
+    ],
+)
+def test_ids_that_never_existed_dispute_nothing(
+    trades: list[TradeRecord], absent_ids: int, reason: str | None
+) -> None:
+    candle = judge(read_hour(row(trades, absent_ids=absent_ids)))
+    assert (candle.verdict, candle.reason) == ("complete", reason)
+
+
+def test_remark_on_absent_ids_stands_beside_the_one_on_rounding() -> None:
+    rounded = closing(ABSENT, quote_volume="201.00000001")
+    candle = judge(read_hour(row(ABSENT, [rounded], absent_ids=2)))
+    assert (candle.verdict, candle.reason) == ("complete", f"2 ids in it never existed; {ROUNDED}")
+
+
+@pytest.mark.parametrize(
+    ("trades", "changes", "reason"),
+    [
+        # one more than what never existed
+        ([trade(10, "1"), trade(14, "1")], {}, "count: 2 trades in a span of 5 ids"),
+        ([trade(10, "1"), trade(10, "1")], {}, "count: 2 trades in a span of 1 ids"),
+        (ABSENT, {"gap_ids": 1}, "gap of 1 ids"),
+    ],
+)
+def test_absent_ids_excuse_no_other_fault(
+    trades: list[TradeRecord], changes: dict[str, Any], reason: str
+) -> None:
+    candle = judge(read_hour(row(trades, absent_ids=2, **changes)))
+    assert (candle.verdict, candle.reason) == ("disputed", reason)
+
+
+def test_trade_that_the_witness_counts_is_missed_beside_absent_ids() -> None:
+    whole = [ABSENT[0], trade(11, "100"), ABSENT[1]]
+    candle = judge(read_hour(row(ABSENT, [closing(whole)], absent_ids=2)))
+    assert candle.verdict == "disputed"
+    assert "count: 2 trades, witness 3" in (candle.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("witness", "first", "last", "verdict"),
+    [
+        ("REST", 10, 11, "complete"),
+        ("REST", 8, 11, "complete"),
+        ("REST", 7, 11, "disputed"),
+        ("REST", 10, 10, "disputed"),
+        ("REST", 10, 14, "disputed"),
+        ("STREAM", 10, 11, "disputed"),
+    ],
+)
+def test_ids_derived_for_rest_are_too_low_by_absent_ids(
+    witness: str, first: int, last: int, verdict: str
+) -> None:
+    close = closing(ABSENT, witness=witness, first_trade_id=first, last_trade_id=last)
+    assert judge(read_hour(row(ABSENT, [close], absent_ids=2))).verdict == verdict
+
+
+def test_quiet_and_partial_stay_so_beside_absent_ids() -> None:
+    assert judge(read_hour(row([], [closing([])], absent_ids=2))).verdict == "quiet"
+    begins = closing([trade(9, "5"), *ABSENT], begins_at_id=10, witness="REST", last_trade_id=11)
+    candle = judge(read_hour(row(ABSENT, [begins], absent_ids=2)))
+    assert (candle.verdict, candle.reason) == ("partial", "the series begins at id 10")
 
 
 def test_two_witnesses_that_differ() -> None:
