@@ -80,6 +80,17 @@ def span(length: timedelta) -> str:
     return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
 
 
+def milliseconds(length_ms: int | None) -> str:
+    """Return a length of time in ms in the unit that fits: '40 ms', '1.2 s', '2 min 03 s'."""
+    if length_ms is None:
+        return NOTHING
+    if abs(length_ms) < 1000:
+        return f"{length_ms} ms".replace("-", MINUS)
+    if abs(length_ms) < 10_000:
+        return f"{length_ms / 1000:.1f} s".replace("-", MINUS)
+    return span(timedelta(milliseconds=length_ms))
+
+
 def ago(length: timedelta) -> str:
     """Return an age without jitter below two seconds: 'just now', '42 s ago'."""
     return "just now" if length < timedelta(seconds=2) else f"{span(length)} ago"

@@ -236,18 +236,37 @@ def _lateness(coin: CoinNow, forecast: ForecastRow, now: datetime | None) -> str
     return f" · in {f.span(left)}" if left else ""
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """Return a table; `numbers` are the columns set to the right, the last column may wrap."""
+class Html(str):
+    """Text that is HTML already; whoever makes one has escaped what came from outside."""
+
+    __slots__ = ()
+
+
+def table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[int] = (),
+    classes: Sequence[str] = (),
+) -> str:
+    """Return a table; `numbers` are the columns set to the right, the last column may wrap.
+
+    Args:
+        heads: titles of the columns.
+        rows: texts, escaped unless they are `Html`.
+        numbers: indexes of columns with numbers.
+        classes: a class for each row, all or none.
+    """
 
     def cell(tag: str, index: int, text: str) -> str:
-        classes = "num" if index in numbers else "wide" if index == len(heads) - 1 else ""
-        return f'<{tag} class="{classes}">{escape(text)}</{tag}>'
+        kind = "num" if index in numbers else "wide" if index == len(heads) - 1 else ""
+        inside = text if isinstance(text, Html) else escape(text)
+        return f'<{tag} class="{kind}">{inside}</{tag}>'
+
+    def line(row: Sequence[str], kind: str) -> str:
+        return f'<tr class="{kind}">{"".join(cell("td", at, text) for at, text in enumerate(row))}</tr>'
 
     head = "".join(cell("th", index, text) for index, text in enumerate(heads))
-    body = "".join(
-        f"<tr>{''.join(cell('td', index, text) for index, text in enumerate(row))}</tr>"
-        for row in rows
-    )
+    body = "".join(map(line, rows, classes or [""] * len(rows)))
     return (
         f'<div class="nh nh-table" tabindex="0"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"

@@ -10,10 +10,12 @@ import pandas as pd
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 from psycopg2.extras import RealDictCursor
 
+from conf.contracts.incidents import ALARMS
 from streamlit_app.exchange_time import Sighting
 from streamlit_app.records import (
     CandleRow,
     CoinNow,
+    FeedRow,
     ForecastRow,
     Freshness,
     IncidentRow,
@@ -28,6 +30,7 @@ MAX_SYMBOLS = 100
 MAX_CANDLES = 2400  # 100 days of one symbol, more than any range offered
 MAX_SCORES = 40_000
 MAX_INCIDENTS = 50
+MAX_ALARMS = 20
 MAX_SIGHTINGS = 2000
 STRIP_HOURS = 24
 
@@ -52,12 +55,12 @@ SELECT clock_timestamp() AS wall_now,
 FROM newest LIMIT 1
 """
 
-# Each sighting is (exchange time, wall time): a trade seen, an hour closed, a forecast made. Every coin
+# Each sighting is (exchange time, wall time): a producer's report, an hour closed, a forecast made. Every coin
 # of the last hours is one, since the promptest row tells the time best.
 _SIGHTINGS = """
 WITH newest AS (SELECT max(open_time) AS open_time FROM candle WHERE interval = '1h')
-SELECT last_trade_time AS exchange, updated_at AS wall FROM feed_status
-WHERE last_trade_time IS NOT NULL
+SELECT exchange_time AS exchange, updated_at AS wall FROM feed_status
+WHERE exchange_time IS NOT NULL
 UNION ALL
 SELECT open_time + interval '1 hour', updated_at FROM candle
 WHERE interval = '1h' AND open_time >= (SELECT open_time FROM newest) - interval '4 hours'
@@ -133,9 +136,20 @@ ORDER BY last_served DESC NULLS LAST, m.created_at DESC
 
 _JOBS = "SELECT job, state, detail, updated_at FROM job_status ORDER BY job LIMIT %(limit)s"
 
+# The newest ones, and the newest alarms too, however much went its usual way since.
 _INCIDENTS = """
-SELECT kind, symbol, first_id, last_id, detail, happened_at FROM incident
-ORDER BY id DESC LIMIT %(limit)s
+SELECT kind, producer, symbol, first_id, last_id, started_at, duration_ms, detail FROM (
+    (SELECT * FROM incident ORDER BY id DESC LIMIT %(limit)s)
+    UNION
+    (SELECT * FROM incident WHERE kind = ANY(%(alarms)s) ORDER BY id DESC LIMIT %(alarm_limit)s)
+) AS shown ORDER BY id DESC
+"""
+
+_FEED = """
+SELECT symbol, f.producer, f.state, f.last_trade_id, f.last_trade_time, f.lag_ms,
+       f.connected_since, f.held, f.updated_at
+FROM symbol s FULL JOIN feed_status f USING (symbol)
+ORDER BY s.position, symbol LIMIT %(limit)s
 """
 
 _FRESHNESS = """
@@ -287,8 +301,20 @@ def jobs(connection: Connection) -> list[JobRow]:
 
 
 def incidents(connection: Connection) -> list[IncidentRow]:
-    """Return the newest incidents, newest first."""
-    return [IncidentRow(**row) for row in _rows(connection, _INCIDENTS, limit=MAX_INCIDENTS)]
+    """Return the newest incidents and the newest alarms, newest first."""
+    rows = _rows(
+        connection,
+        _INCIDENTS,
+        limit=MAX_INCIDENTS,
+        alarms=[kind.value for kind in ALARMS],
+        alarm_limit=MAX_ALARMS,
+    )
+    return [IncidentRow(**row) for row in rows]
+
+
+def feed(connection: Connection) -> list[FeedRow]:
+    """Return how the feed of each followed symbol is doing, then of others that were reported."""
+    return [FeedRow(**row) for row in _rows(connection, _FEED, limit=MAX_SYMBOLS)]
 
 
 def freshness(connection: Connection) -> list[Freshness]:

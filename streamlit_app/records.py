@@ -143,14 +143,34 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
-    """Something that went wrong with the series of a symbol."""
+    """Something that happened to the feed, in exchange time; kinds in `conf.contracts.incidents`."""
 
     kind: str
+    producer: str | None
     symbol: str | None
     first_id: int | None
     last_id: int | None
+    started_at: datetime
+    duration_ms: int | None
     detail: str | None
-    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """How a symbol's feed is doing; all None but the symbol where no producer has reported it.
+
+    `updated_at` is wall time, every other time the exchange's; states in `conf.contracts.feed`.
+    """
+
+    symbol: str
+    producer: str | None
+    state: str | None
+    last_trade_id: int | None
+    last_trade_time: datetime | None
+    lag_ms: int | None
+    connected_since: datetime | None
+    held: int | None
+    updated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

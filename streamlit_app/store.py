@@ -50,7 +50,7 @@ class Store:
 
         Raises:
             StoreDownError: if the server cannot be reached, went away, or was too slow.
-            StoreNotReadyError: if the tables are not there, or not for readers.
+            StoreNotReadyError: if the tables are not there, of an older version, or not for readers.
         """
         connection = self._take()
         try:
@@ -58,6 +58,7 @@ class Store:
             connection.rollback()
         except (
             psycopg2.errors.UndefinedTable,
+            psycopg2.errors.UndefinedColumn,
             psycopg2.errors.InvalidSchemaName,
             psycopg2.errors.InsufficientPrivilege,
         ) as error:

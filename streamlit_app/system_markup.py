@@ -1,4 +1,4 @@
-"""HTML of the system page: run, jobs, newest rows, incidents. Pure."""
+"""HTML of the system page: run, jobs, feeds, newest rows, incidents. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from conf.contracts.incidents import ALARMS
 from streamlit_app import formatting as f
-from streamlit_app.markup import table
+from streamlit_app.markup import Html, table
 from streamlit_app.records import Freshness, IncidentRow, JobRow, RunState
 
 DETAIL_CHARACTERS = 160
@@ -67,12 +68,34 @@ def freshness_table(newest: Sequence[Freshness], wall_now: datetime, zone: ZoneI
 
 
 def incident_table(incidents: Sequence[IncidentRow], zone: ZoneInfo) -> str:
-    """Return the newest incidents."""
+    """Return the newest incidents; alarms stand out."""
     if not incidents:
         return '<p class="nh dim">None so far.</p>'
-    rows = []
-    for row in incidents:
-        ids = f"{row.first_id:,} – {row.last_id:,}" if row.first_id and row.last_id else f.NOTHING
-        when = f.both_times(row.happened_at, zone)
-        rows.append((when, row.kind, row.symbol or f.NOTHING, ids, row.detail or ""))
-    return table(("When", "Kind", "Symbol", "Ids", "Detail"), rows)
+    rows = [
+        (
+            f.both_times(row.started_at, zone),
+            _kind(row.kind),
+            row.symbol or f.NOTHING,
+            f.milliseconds(row.duration_ms),
+            _ids(row),
+            row.producer or f.NOTHING,
+            row.detail or "",
+        )
+        for row in incidents
+    ]
+    heads = ("When (exchange)", "Kind", "Symbol", "Lasted", "Ids", "Producer", "Detail")
+    classes = ["alarm" if row.kind in ALARMS else "" for row in incidents]
+    return table(heads, rows, classes=classes)
+
+
+def _kind(kind: str) -> Html:
+    words = escape(kind.replace("_", " "))
+    return Html(f'<span class="nh-dot bad"></span>alarm: {words}' if kind in ALARMS else words)
+
+
+def _ids(row: IncidentRow) -> str:
+    if row.first_id is None or row.last_id is None:
+        return f.NOTHING
+    if row.first_id == row.last_id:
+        return f"{row.first_id:,}"
+    return f"{row.first_id:,} – {row.last_id:,}"

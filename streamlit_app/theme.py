@@ -11,6 +11,11 @@ DOWN = "#d9701a"
 FORECAST = "#8c6bd1"
 HOLE = "#888888"
 
+# Green, amber, red: always with a word and a shape of its own, for those who see them alike.
+GOOD = "#1f9550"
+WARN = "#b97d00"
+BAD = "#d6453d"
+
 STYLE = f"""<style>
 .stMainBlockContainer {{ padding-top: 4.2rem; padding-bottom: 2rem; }}
 [class*="st-key-coin-"] {{ padding: .55rem 1rem; }}
@@ -22,6 +27,9 @@ STYLE = f"""<style>
 .nh-dot.fresh {{ background: {UP}; }}
 .nh-dot.slow {{ background: transparent; border: 2px solid {UP}; }}
 .nh-dot.stale {{ background: {DOWN}; border-radius: 0; }}
+.nh-dot.good {{ background: {GOOD}; }}
+.nh-dot.warn {{ background: transparent; border: 3px solid {WARN}; }}
+.nh-dot.bad {{ background: {BAD}; border-radius: 0; }}
 .nh-row {{ display: grid; grid-template-columns: 1.15fr 1.25fr 2fr 1.75fr; gap: .3rem 1.4rem; align-items: center; }}
 .nh-label {{ font-size: .75rem; opacity: .8; }}
 .nh-big {{ font-size: 1.15rem; font-weight: 600; }}
@@ -55,6 +63,7 @@ STYLE = f"""<style>
 .nh-table table {{ border-collapse: collapse; width: 100%; font-size: .88rem; }}
 .nh-table th, .nh-table td {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); white-space: nowrap; }}
 .nh-table td.wide {{ white-space: normal; min-width: 14rem; }}
+.nh-table tr.alarm td {{ font-weight: 600; background: color-mix(in srgb, {BAD} 12%, transparent); }}
 .nh-table .num {{ text-align: right; }}
 .nh-note {{ font-size: .85rem; border-left: 3px solid {FORECAST}; padding-left: .6rem; }}
 .nh-verdict {{ font-size: 1.05rem; font-weight: 600; }}

@@ -221,6 +221,28 @@ def test_each_page_fits_a_phone(dashboard: Running, chromium: Browser, path: str
 
 
 @pytest.mark.usefixtures("fresh_rows")
+@pytest.mark.parametrize("width", [1440, 390])
+def test_system_page_tells_feeds_and_alarms_by_words(
+    dashboard: Running, chromium: Browser, width: int
+) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 1300})
+    page.goto(f"{dashboard.url}/system")
+    page.get_by_text("silent: trades are overdue", exact=True).wait_for(timeout=30_000)
+    expect(page.locator('[data-field="feeds"]')).to_contain_text("7 of 10 feeds live; look at")
+    expect(page.get_by_text("alarm: gap declared")).to_be_visible()
+    colours = page.evaluate(
+        "[...document.querySelectorAll('.nh-table .nh-dot')].map(dot => "
+        "dot.className + ' ' + getComputedStyle(dot).backgroundColor)"
+    )
+    assert len(set(colours)) == 3, "three levels that look different"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    picture = ROOT / "var" / "browser" / f"system-{width}.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(picture), full_page=True)
+    page.close()
+
+
+@pytest.mark.usefixtures("fresh_rows")
 def test_the_probe_sees_what_the_browser_sees(
     dashboard: Running, page: Page, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

