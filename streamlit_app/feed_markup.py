@@ -50,7 +50,7 @@ def feed_summary(rows: Sequence[FeedRow], wall_now: datetime) -> str:
     """Return how many feeds are well, and which are not, in one line."""
     found = [(row.symbol, health(row, wall_now)) for row in rows]
     well = sum(each.level == "good" for _, each in found)
-    others = ", ".join(f"{symbol} {each.words}" for symbol, each in found if each.level == "bad")
+    others = ", ".join(f"{symbol} ({each.words})" for symbol, each in found if each.level == "bad")
     level = "bad" if others else "good" if well == len(found) else "warn"
     look = f"; look at {escape(others)}" if others else ""
     return (

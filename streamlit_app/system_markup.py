@@ -68,7 +68,7 @@ def freshness_table(newest: Sequence[Freshness], wall_now: datetime, zone: ZoneI
 
 
 def incident_table(incidents: Sequence[IncidentRow], zone: ZoneInfo) -> str:
-    """Return the newest incidents; alarms stand out."""
+    """Return the newest incidents, so many that they scroll; alarms stand out."""
     if not incidents:
         return '<p class="nh dim">None so far.</p>'
     rows = [
@@ -85,7 +85,7 @@ def incident_table(incidents: Sequence[IncidentRow], zone: ZoneInfo) -> str:
     ]
     heads = ("When (exchange)", "Kind", "Symbol", "Lasted", "Ids", "Producer", "Detail")
     classes = ["alarm" if row.kind in ALARMS else "" for row in incidents]
-    return table(heads, rows, classes=classes)
+    return f'<div class="nh-scroll">{table(heads, rows, classes=classes)}</div>'
 
 
 def _kind(kind: str) -> Html:

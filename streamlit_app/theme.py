@@ -65,6 +65,7 @@ STYLE = f"""<style>
 .nh-table td.wide {{ white-space: normal; min-width: 14rem; }}
 .nh-table tr.alarm td {{ font-weight: 600; background: color-mix(in srgb, {BAD} 12%, transparent); }}
 .nh-table .num {{ text-align: right; }}
+.nh-scroll .nh-table {{ max-height: 26rem; overflow-y: auto; }}
 .nh-note {{ font-size: .85rem; border-left: 3px solid {FORECAST}; padding-left: .6rem; }}
 .nh-verdict {{ font-size: 1.05rem; font-weight: 600; }}
 @media (max-width: 720px) {{

@@ -1,4 +1,4 @@
-"""System: what runs, what it last wrote, and what went wrong."""
+"""System: what runs, how the feeds do, what happened to them, and what was last written."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def _draw(loaded: Loaded) -> None:
     st.html(system_markup.job_table(jobs, run.wall_now))
     st.subheader("Feeds", anchor=False)
     st.html(feed_markup.feed_table(feeds, run, zone))
-    st.subheader("Newest rows", anchor=False)
-    st.html(system_markup.freshness_table(newest, run.wall_now, zone))
     st.subheader("Incidents", anchor=False)
     st.html(system_markup.incident_table(incidents, zone))
+    st.subheader("Newest rows", anchor=False)
+    st.html(system_markup.freshness_table(newest, run.wall_now, zone))
 
 
 st.fragment(lambda: screen.show(_load, _draw), run_every=screen.refresh_s())()

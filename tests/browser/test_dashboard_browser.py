@@ -225,7 +225,7 @@ def test_each_page_fits_a_phone(dashboard: Running, chromium: Browser, path: str
 def test_system_page_tells_feeds_and_alarms_by_words(
     dashboard: Running, chromium: Browser, width: int
 ) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 1300})
+    page = chromium.new_page(viewport={"width": width, "height": 2000})
     page.goto(f"{dashboard.url}/system")
     page.get_by_text("silent: trades are overdue", exact=True).wait_for(timeout=30_000)
     expect(page.locator('[data-field="feeds"]')).to_contain_text("7 of 10 feeds live; look at")
