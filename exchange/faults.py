@@ -46,8 +46,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from conf.standin import ErrorForm
 
 _Count = Annotated[int, Field(ge=1)]
-_Positive = Annotated[float, Field(gt=0)]
 _DAY_S = 86_400
+_Positive = Annotated[float, Field(gt=0, le=100 * _DAY_S)]
 # Codes that a close frame cannot carry.
 _RESERVED_CODES = (1004, 1005, 1006, 1015)
 

@@ -100,7 +100,9 @@ class Sockets:
         return await self._serve(request, request.match_info.get("streams", ""), is_combined=False)
 
     async def _combined(self, request: web.Request) -> web.StreamResponse:
-        return await self._serve(request, request.query.get("streams", ""), is_combined=True)
+        # A plus in a query is read as a space; no stream's name has one, but `@+08:00` has a plus.
+        names = request.query.get("streams", "").replace(" ", "+")
+        return await self._serve(request, names, is_combined=True)
 
     def _refusal(self, request: web.Request, streams: list[str]) -> web.Response | None:
         now_s = time.monotonic()

@@ -87,6 +87,12 @@ def run_main(
         ({"speed": "fast"}, "NEXTHOUR_STANDIN_SPEED"),
         ({"start": "2026-01-01T00:30:00Z"}, "NEXTHOUR_STANDIN_START"),
         ({"live_from_history": "true"}, "live_from_history needs history_dir"),
+        ({"bursts": "BTCUSDT:1"}, "NEXTHOUR_STANDIN_BURSTS"),
+        ({"absent_ids": "BTCUSDT:x:1"}, "NEXTHOUR_STANDIN_ABSENT_IDS"),
+        ({"abort_at": "NOPEUSDT:1"}, "NEXTHOUR_STANDIN_ABORT_AT"),
+        ({"error_form": "round"}, "NEXTHOUR_STANDIN_ERROR_FORM"),
+        ({"scenario": "/no/such/file"}, "NEXTHOUR_STANDIN_SCENARIO"),
+        ({"scenario": __file__}, "entry 1"),
         ({"host": "no.such.host.invalid"}, "no.such.host.invalid"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any, cast
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 
 from conf.names import HOUR_MS
 from conf.standin import StandInSettings
-from exchange.bars import rest_kline
+from exchange.bars import HourState, rest_kline
 from exchange.book import synthetic_book
 from exchange.hub import Client, Hub
 from exchange.intervals import INTERVALS, klines
@@ -73,6 +74,49 @@ def test_each_interval_is_closed_once_and_equals_rest(name: str, step_ms: int) -
     for kline, row in zip(heard, wanted, strict=False):
         assert [kline[field] for field in "ohlcv"] == row[1:6]
         assert [kline[field] for field in "TqnVQ"] == row[6:11]
+
+
+@pytest.mark.parametrize(("name", "opens_at"), [("1h", 0), ("8h", 0), ("1d", 16), ("1w", 16)])
+def test_intervals_of_utc_plus_8(name: str, opens_at: int) -> None:
+    span_ms = INTERVALS[name].span_ms
+    assert span_ms is not None
+    heard = play(f"{name}@+08:00", START_MS + 9 * 24 * HOUR_MS, 1_800_000)
+    opens = sorted({kline["t"] for kline in heard})
+
+    assert {kline["i"] for kline in heard} == {name}
+    assert {kline["T"] - kline["t"] + 1 for kline in heard} == {span_ms}
+    assert {late - early for early, late in pairwise(opens)} <= {span_ms, 2 * HOUR_MS}
+    assert (opens[-1] // HOUR_MS - opens_at) % min(span_ms // HOUR_MS, 24) == 0
+    closed = [kline for kline in heard if kline["x"]]
+    assert len(closed) == len({kline["t"] for kline in closed})
+    for kline in closed:
+        hours = [
+            SERIES.closed_bar(open_ms)
+            for open_ms in range(kline["t"], kline["T"], HOUR_MS)
+            if SERIES.state(open_ms) is not HourState.ABSENT
+        ]
+        assert kline["n"] == sum(bar.trades for bar in hours)
+
+
+def test_months_of_utc_plus_8_begin_16_hours_before() -> None:
+    month = INTERVALS["1M"].shifted(8 * HOUR_MS)
+
+    first = month.floor(START_MS)
+
+    assert START_MS - first == 8 * HOUR_MS  # 2025-12-31 16:00 UTC is 2026-01-01 there
+    assert month.floor(first - 1) < first
+    assert month.after(first) - first == 31 * 24 * HOUR_MS
+
+
+def test_an_unlisted_symbol_is_silent() -> None:
+    hub = Hub()
+    listener = Listener(hub, "dotusdt@kline_1m")
+    streams = KlineStreams(BOOK.series, hub, update_s=0.0, is_listed=lambda _symbol: False)
+    for minute in range(5):
+        streams.turn(START_MS + 60_000 * minute)
+    hub.flush()
+
+    assert listener.klines == []
 
 
 def test_updates_come_only_with_new_trades() -> None:

@@ -8,9 +8,10 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from conf.standin import ErrorForm
 from exchange.hub import Client, Hub
 from exchange.subscriptions import answer
-from exchange.wire import combined, frame
+from exchange.wire import PING, combined, frame
 
 pytestmark = pytest.mark.unit
 
@@ -22,6 +23,7 @@ class Transport:
         self.written = b""
         self.unsent = 0
         self.is_aborted = False
+        self.is_paused = False
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -34,6 +36,9 @@ class Transport:
 
     def abort(self) -> None:
         self.is_aborted = True
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
 
 
 def make_client(hub: Hub, *, is_combined: bool = False) -> tuple[Client, Transport]:
@@ -102,6 +107,76 @@ def test_errors_in_the_nested_form() -> None:
     assert bad == {"error": {"code": 2, "msg": "Invalid request: invalid stream"}, "id": 2}
     assert crowd == {"error": {"code": 4, "msg": "Too many subscriptions"}, "id": 19}
     assert client.streams == {}
+
+
+@pytest.mark.parametrize(("form", "is_nested"), [("flat", False), ("nested", True)])
+def test_errors_in_the_form_asked_for(form: ErrorForm, is_nested: bool) -> None:
+    hub = Hub()
+    client, _ = make_client(hub)
+
+    texts = ('{"method":"DANCE","id":1}', '{"method":"SUBSCRIBE","params":["a b"],"id":1}')
+    replies = [orjson.loads(answer(hub, client, text, form)) for text in texts]
+
+    assert [("error" in reply) for reply in replies] == [is_nested, is_nested]
+    assert [reply["id"] for reply in replies] == [1, 1]
+
+
+def test_all_clients_are_cut_after_what_is_queued() -> None:
+    hub = Hub()
+    clients = [make_client(hub) for _ in range(2)]
+    hub.subscribe(clients[0][0], ["btcusdt@trade"])
+    hub.publish("btcusdt@trade", b"{}")
+
+    assert hub.cut_all() == 2
+
+    assert clients[0][1].written == frame(b"{}")
+    assert all(transport.is_aborted for _, transport in clients)
+    assert not hub.clients
+    assert not hub.has_listeners("btcusdt@trade")
+
+
+def test_half_a_frame_goes_to_the_listeners_alone_before_they_are_cut() -> None:
+    hub = Hub()
+    (heard, heard_transport), (_, other_transport) = make_client(hub), make_client(hub)
+    hub.subscribe(heard, ["btcusdt@trade"])
+    hub.publish("btcusdt@trade", b'{"n":1}')
+
+    hub.cut_within("btcusdt@trade", b'{"n":2}')
+    hub.publish("btcusdt@trade", b'{"n":3}')
+    hub.flush()
+
+    whole = frame(b'{"n":2}')
+    assert heard_transport.written == frame(b'{"n":1}') + whole[: len(whole) // 2]
+    assert heard_transport.is_aborted
+    assert not other_transport.is_aborted
+
+
+def test_a_mute_client_is_sent_nothing_and_not_read() -> None:
+    hub = Hub()
+    client, transport = make_client(hub)
+    hub.subscribe(client, ["btcusdt@trade"])
+
+    client.mute()
+    hub.publish("btcusdt@trade", b"{}")
+    hub.flush()
+    client.send(b"ping", PING)
+
+    assert transport.written == b""
+    assert transport.is_paused
+    assert not transport.is_aborted
+
+
+def test_one_client_is_told_in_its_form() -> None:
+    hub = Hub()
+    (raw, raw_transport), (_, other) = make_client(hub), make_client(hub)
+    wrapped, wrapped_transport = make_client(hub, is_combined=True)
+
+    for client in (raw, wrapped):
+        hub.tell(client, "!serverShutdown", b"{}")
+
+    assert raw_transport.written == frame(b"{}")
+    assert wrapped_transport.written == frame(combined("!serverShutdown", b"{}"))
+    assert other.written == b""
 
 
 def test_a_stream_reaches_its_listeners_in_their_form() -> None:
