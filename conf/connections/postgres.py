@@ -40,12 +40,24 @@ def connect(
     )
 
 
-def migrate(settings: PostgresSettings, namespace: Namespace) -> None:
-    """Bring the namespace's schema to the newest version; does nothing if it is there."""
+def migrate(settings: PostgresSettings, namespace: Namespace, revision: str = "head") -> None:
+    """Bring the namespace's schema to the newest version; does nothing if it is there.
+
+    Several may call this at the same moment: one migrates, the others wait for it.
+
+    Args:
+        settings: where the server is.
+        namespace: whose schema.
+        revision: version to stop at.
+
+    Raises:
+        psycopg2.Error: if the server cannot be reached or refuses.
+    """
     # A second of imports that no process needs which only reads or writes rows.
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import NullPool
 
     config = Config()
@@ -54,8 +66,13 @@ def migrate(settings: PostgresSettings, namespace: Namespace) -> None:
     )
     url = settings.url.get_secret_value().replace("postgresql://", "postgresql+psycopg2://", 1)
     engine = create_engine(url, poolclass=NullPool)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        config.attributes["schema"] = namespace.sql_schema
-        command.upgrade(config, "head")
-        connection.commit()
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            config.attributes["schema"] = namespace.sql_schema
+            command.upgrade(config, revision)
+            connection.commit()
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg2.Error):
+            raise error.orig from error
+        raise
