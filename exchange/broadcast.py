@@ -63,9 +63,9 @@ class Broadcast:
             self.plain_trade(trade.stream, payload or trade.payload(event_ms), wrapped)
             return
         self.trades_sent += 1
+        held = self.faults.release(trade.symbol)
         if self.hub.has_listeners(trade.stream):
             original = Sending(payload or trade.payload(event_ms), wrapped)
-            held = self.faults.release(trade.symbol)
             if held is None:
                 self._send(self.faults.take(trade.symbol), trade, event_ms, original)
             else:

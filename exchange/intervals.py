@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from conf.names import HOUR_MS, epoch_ms, utc_time
+from conf.names import HOUR_MS, epoch_ms, hour_open_ms, utc_time
 from exchange.bars import Bar, merge_bars
 from exchange.series import Series
 
@@ -97,17 +97,20 @@ def klines(
 
 def interval_bar(series: Series, interval: Interval, open_ms: int, now_ms: int) -> Bar | None:
     """Return the bar of one interval as far as it is known, None if absent."""
-    span_ms = interval.after(open_ms) - open_ms
-    if span_ms == HOUR_MS:
-        return series.bar(open_ms, now_ms)
-    if span_ms < HOUR_MS:
-        if series.bar(open_ms - open_ms % HOUR_MS, now_ms) is None:
-            return None
-        end_ms = min(open_ms + span_ms, now_ms + 1)
-        return series.bar_between(open_ms, end_ms, open_ms, span_ms)
-    hours = range(open_ms, min(open_ms + span_ms, now_ms + 1), HOUR_MS)
-    known = [bar for hour in hours if (bar := series.bar(hour, now_ms)) is not None]
-    return merge_bars(known, open_ms, span_ms) if known else None
+    end_ms = interval.after(open_ms)
+    parts = []
+    begin_ms = open_ms
+    while begin_ms < min(end_ms, now_ms + 1):
+        hour_ms = hour_open_ms(begin_ms)
+        stop_ms = min(hour_ms + HOUR_MS, end_ms)
+        bar = series.bar(hour_ms, now_ms)
+        if bar is not None and stop_ms - begin_ms < HOUR_MS:
+            # A time zone's interval may begin and end within hours.
+            bar = series.bar_between(begin_ms, min(stop_ms, now_ms + 1), begin_ms, HOUR_MS)
+        if bar is not None:
+            parts.append(bar)
+        begin_ms = stop_ms
+    return merge_bars(parts, open_ms, end_ms - open_ms) if parts else None
 
 
 def _opens_from(interval: Interval, start_ms: int, end_ms: int) -> Iterator[int]:

@@ -23,7 +23,7 @@ from exchange.queries import historical_trades, orders, recent_trades
 from exchange.rest_faults import RestFaults, error_body, error_page
 from exchange.series import Series
 from exchange.statuses import Statuses
-from exchange.units import is_micro, to_milliseconds
+from exchange.units import is_micro, to_milliseconds, zone_ms
 from exchange.weights import WeightMeter
 
 _log = structlog.get_logger(__name__)
@@ -179,6 +179,7 @@ class RestApi:
         interval = INTERVALS.get(name)
         if interval is None:
             raise ApiError(-1120, "Invalid interval.")
+        interval = interval.shifted(zone_ms(request.query.get("timeZone")))
         bars = await asyncio.to_thread(
             klines,
             series,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conf.names import HOUR_MS
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.integration
         ("/klines", {"symbol": "NOPEUSDT", "interval": "1h"}, 400, -1121),
         ("/klines", {"symbol": "BTCUSDT", "interval": "1h", "startTime": "x"}, 400, -1100),
         ("/klines", {"symbol": "BTCUSDT", "interval": "1h", "limit": "0"}, 400, -1130),
+        ("/klines", {"symbol": "BTCUSDT", "interval": "1h", "timeZone": "15"}, 400, -1130),
         ("/historicalTrades", {"symbol": "NOPEUSDT"}, 400, -1121),
         ("/aggTrades", {"symbol": "BTCUSDT", "fromId": "1", "startTime": "1"}, 400, -1128),
         ("/exchangeInfo", {"symbol": "NOPEUSDT"}, 400, -1121),
@@ -56,9 +59,9 @@ async def test_exchange_info_shows_ticks_and_steps_and_halts() -> None:
 async def test_aggregates_by_id_and_by_time_agree_with_trades() -> None:
     async with running(settings()) as exchange, rest_of(exchange) as rest:
         start_ms = exchange.book.live_start_ms - 5 * HOUR_MS
-        window = {"symbol": "BTCUSDT", "startTime": start_ms, "limit": 1000}
+        window: dict[str, Any] = {"symbol": "BTCUSDT", "startTime": start_ms, "limit": 1000}
         by_time = (await rest.get("/aggTrades", params=window)).json()
-        following = {"symbol": "BTCUSDT", "fromId": by_time[3]["a"], "limit": 5}
+        following: dict[str, Any] = {"symbol": "BTCUSDT", "fromId": by_time[3]["a"], "limit": 5}
         by_id = (await rest.get("/aggTrades", params=following)).json()
         latest = (await rest.get("/aggTrades", params={"symbol": "BTCUSDT", "limit": 3})).json()
         ended = (
@@ -75,6 +78,21 @@ async def test_aggregates_by_id_and_by_time_agree_with_trades() -> None:
     assert ended == by_time[: len(ended)]
     assert latest[-1]["l"] == recent[-1]["id"]
     assert recent == newest
+
+
+async def test_a_time_zone_shifts_days_and_not_the_bounds() -> None:
+    async with running(settings()) as exchange, rest_of(exchange) as rest:
+        start_ms = exchange.book.live_start_ms
+        days = {"symbol": "BTCUSDT", "interval": "1d", "timeZone": "8"}
+        asked: dict[str, Any] = {
+            **days,
+            "startTime": start_ms - 48 * HOUR_MS,
+            "endTime": start_ms - 1,
+        }
+        rows = (await rest.get("/klines", params=asked)).json()
+
+    assert [(row[0] - start_ms) // HOUR_MS for row in rows] == [-32, -8]
+    assert rows[0][6] == rows[1][0] - 1
 
 
 async def test_too_much_weight_is_answered_with_429() -> None:

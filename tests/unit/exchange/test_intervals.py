@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from conf.names import HOUR_MS, epoch_ms, utc_time
@@ -9,6 +11,7 @@ from conf.standin import StandInSettings
 from exchange.bars import merge_bars
 from exchange.book import synthetic_book
 from exchange.intervals import HOURLY, INTERVALS, klines
+from exchange.units import zone_ms
 
 pytestmark = pytest.mark.unit
 
@@ -92,3 +95,40 @@ def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     assert utc_time(INTERVALS["1M"].floor(time_ms + 20 * 24 * HOUR_MS)).day == 1
     assert utc_time(INTERVALS["1M"].after(time_ms)).strftime("%Y-%m-%d") == "2026-02-01"
     assert utc_time(INTERVALS["1M"].before(time_ms)).strftime("%Y-%m-%d") == "2025-12-01"
+
+
+@pytest.mark.parametrize("name", ["15m", "1h", "4h", "1d", "1w", "1M"])
+@pytest.mark.parametrize("zone", ["8", "-1:00", "05:45", "-03:30", "14", "-12"])
+def test_a_time_zone_shifts_the_intervals_and_loses_no_trade(name: str, zone: str) -> None:
+    interval = INTERVALS[name].shifted(zone_ms(zone))
+    limit = 100_000
+
+    bars = klines(SERIES, interval, NOW_MS, start_ms=0, end_ms=None, limit=limit)
+
+    hours = klines(SERIES, HOURLY, NOW_MS, start_ms=0, end_ms=None, limit=limit)
+    for field in ("trades", "volume", "quote", "buy_volume", "buy_quote"):
+        assert sum(getattr(bar, field) for bar in bars) == sum(getattr(h, field) for h in hours)
+    traded = [bar for bar in bars if bar.trades]
+    assert all(late.first_id == early.last_id + 1 for early, late in pairwise(traded))
+    for bar in bars:
+        local = utc_time(bar.open_ms + zone_ms(zone))
+        assert interval.floor(bar.open_ms) == bar.open_ms
+        assert (local.minute % 15, local.second) == (0, 0)
+        assert name not in ("1d", "1w", "1M") or local.hour == 0
+
+
+def test_bars_of_a_shifted_hour_are_those_of_its_trades() -> None:
+    interval = HOURLY.shifted(zone_ms("05:45"))
+    wanted_ms = START_MS - 2 * HOUR_MS + 15 * 60_000
+    (bar,) = klines(SERIES, interval, NOW_MS, start_ms=wanted_ms, end_ms=None, limit=1)
+
+    inside = []
+    for hour in (SERIES.trades(START_MS - 2 * HOUR_MS), SERIES.trades(START_MS - HOUR_MS)):
+        assert hour is not None
+        moments = hour.moments()
+        kept = (moments >= wanted_ms) & (moments < wanted_ms + HOUR_MS)
+        inside += list(zip(hour.trade_id[kept], hour.price[kept], strict=True))
+    assert (bar.open_ms, bar.close_ms) == (wanted_ms, wanted_ms + HOUR_MS - 1)
+    assert (bar.first_id, bar.open) == inside[0]
+    assert (bar.last_id, bar.close) == inside[-1]
+    assert bar.trades == len(inside)

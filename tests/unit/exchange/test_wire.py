@@ -8,7 +8,7 @@ import pytest
 from exchange.bars import Bar, flat_bar
 from exchange.errors import ApiError
 from exchange.listings import KNOWN_LISTINGS
-from exchange.units import is_micro, to_milliseconds
+from exchange.units import is_micro, to_milliseconds, zone_ms
 from exchange.wire import (
     aggregate_event,
     combined,
@@ -133,3 +133,27 @@ def test_a_wrong_time_unit_has_its_code() -> None:
 
 def test_times_may_be_given_in_either_unit() -> None:
     assert to_milliseconds(OPEN_MS) == to_milliseconds(OPEN_MS * 1000 + 999) == OPEN_MS
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        (None, 0),
+        ("", 0),
+        ("0", 0),
+        ("8", 480),
+        ("-1:00", -60),
+        ("05:45", 345),
+        (" 08:00", 480),
+        ("14", 840),
+    ],
+)
+def test_time_zones(text: str | None, minutes: int) -> None:
+    assert zone_ms(text) == minutes * 60_000
+
+
+@pytest.mark.parametrize("text", ["15", "-12:30", "5:60", "UTC", "1:5", "100"])
+def test_a_wrong_time_zone_has_its_code(text: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        zone_ms(text)
+    assert caught.value.code == -1130
