@@ -233,7 +233,13 @@ def test_login_and_what_is_said_without(registry: tuple[Registry, KafkaSettings]
 
 
 @pytest.mark.parametrize(
-    "url", ["http://key:s3cret@127.0.0.1:9", "not a url", "http://127.0.0.1:99999"]
+    "url",
+    [
+        "http://key:s3cret@127.0.0.1:9",
+        "not a url",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:port",
+    ],
 )
 def test_no_registry_is_one_clear_line(url: str) -> None:
     with pytest.raises(SchemaRegistryError, match="NEXTHOUR_KAFKA_SCHEMA_REGISTRY_URL") as error:

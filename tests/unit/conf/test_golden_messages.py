@@ -17,7 +17,6 @@ from typing import Any
 import orjson
 import pytest
 
-from conf.contracts import candles, forecasts
 from conf.contracts.candles import Candle, candle_key, decode_candle, encode_candle
 from conf.contracts.feed import FeedState, FeedStatus, decode_feed_status, encode_feed_status
 from conf.contracts.forecasts import Forecast, decode_forecast, encode_forecast
@@ -46,8 +45,18 @@ class Codec:
     key: Callable[[Any], bytes]
 
 
-def with_decimals(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return fields | {n: None if fields[n] is None else Decimal(fields[n]) for n in names}
+PRICES = {"open", "high", "low", "close", "last_close", "q05", "q25", "q50", "q75", "q95"}
+VOLUMES = {"volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume"}
+
+
+def with_decimals(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with decimals as the stores give them, with zeros at the end."""
+    decimals = {
+        name: Decimal(text).quantize(Decimal("1e-12"))
+        for name, text in fields.items()
+        if name in PRICES | VOLUMES and text is not None
+    }
+    return fields | decimals
 
 
 def incident_of(value: dict[str, Any]) -> Incident:
@@ -57,13 +66,13 @@ def incident_of(value: dict[str, Any]) -> Incident:
 
 CODECS = {
     "candles": Codec(
-        lambda value: Candle(**with_decimals(value, candles.DECIMAL_FIELDS)),
+        lambda value: Candle(**with_decimals(value)),
         encode_candle,
         decode_candle,
         lambda candle: candle_key(candle.symbol, candle.open_time_ms),
     ),
     "forecasts": Codec(
-        lambda value: Forecast(**with_decimals(value, forecasts.DECIMAL_FIELDS)),
+        lambda value: Forecast(**with_decimals(value)),
         encode_forecast,
         decode_forecast,
         lambda forecast: candle_key(forecast.symbol, forecast.target_open_time_ms),
