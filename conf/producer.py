@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from conf.settings import _config
@@ -136,3 +136,10 @@ class ProducerSettings(BaseSettings):
     )
     kafka_timeout_s: float = Field(10.0, gt=0, description="Bound on one call to the brokers.")
     stop_timeout_s: float = Field(8.0, gt=0, description="Bound on draining at the end.")
+
+    @model_validator(mode="after")
+    def _answer_before_the_next_ping(self) -> ProducerSettings:
+        if self.ping_timeout_s > self.ping_interval_s:
+            message = "ping_timeout_s must not be longer than ping_interval_s"
+            raise ValueError(message)
+        return self

@@ -56,7 +56,7 @@ class SinkConfig:
 
 @dataclass(slots=True)
 class SinkCounts:
-    """What was committed since the start of the process."""
+    """What was committed since the start of the process; records are those of series and dead letters."""
 
     records: int = 0
     dead_letters: int = 0
@@ -325,13 +325,18 @@ class KafkaSink:
 
     def _count(self, items: Sequence[Item]) -> None:
         self.counts.transactions += 1
+        reports = 0
         for item in items:
-            if not isinstance(item, Trade) and isinstance(item, DeadLetter):
+            if isinstance(item, Trade):
+                continue
+            if isinstance(item, DeadLetter):
                 reasons = self.counts.dead_by_reason
                 name = item.reason.split(":")[0]
                 reasons[name] = reasons.get(name, 0) + 1
                 self.counts.dead_letters += 1
-        self.counts.records += len(items)
+            elif not isinstance(item, TradeRecord):
+                reports += 1
+        self.counts.records += len(items) - reports
         self._committed += len(items)
         self._tell(self._make_room)
 

@@ -32,7 +32,7 @@ async def check_symbols(rest: RestClient, symbols: Sequence[str], rest_url: str)
         message = f"no exchange at {rest_url} ({error}); start it or set NEXTHOUR_EXCHANGE_REST_URL"
         raise StartupError(message) from error
     for symbol in symbols:
-        if found[symbol] != "TRADING":
+        if found[symbol] not in ("TRADING", UNLISTED):
             log.warning("symbol is not trading", symbol=symbol, status=found[symbol])
     return [symbol for symbol in symbols if found[symbol] == UNLISTED]
 

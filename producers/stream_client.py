@@ -217,13 +217,16 @@ class StreamClient:
         connection = await open_connection(
             self._url, self._settings, self._context.on_message, self._on_closed
         )
-        self._open.append(connection)
         self.counts.connects += 1
+        self._context.on_connect()
+        if connection.closed.is_set():
+            # It may have ended before we heard that it was open.
+            return connection
+        self._open.append(connection)
         if self.connected_since_ms is None:
             self.connected_since_ms = self._context.now_ms()
         if self._is_paused:
             connection.pause()
-        self._context.on_connect()
         return connection
 
     def _on_closed(self, connection: Connection) -> None:

@@ -16,7 +16,7 @@ from producers.stream_client import END_OF_CAPTURE, StreamClient, StreamContext
 
 pytestmark = pytest.mark.unit
 
-SETTINGS = ProducerSettings(ping_interval_s=0.1, ping_timeout_s=0.2, open_timeout_s=2)
+SETTINGS = ProducerSettings(ping_interval_s=0.2, ping_timeout_s=0.2, open_timeout_s=2)
 AT_ONCE = ReconnectPolicy(base_s=0.001, cap_s=0.01, stable_s=30, budget=200, window_s=300)
 
 Visit = Callable[[ServerConnection], Awaitable[None]]
@@ -200,14 +200,19 @@ async def test_a_paused_client_does_not_read_its_socket(exchange: Exchange) -> N
     exchange.visits = [flood]
     listener = Listener(SETTINGS.model_copy(update={"ping_interval_s": 60.0}))
     client = listener.client(exchange.url)
-    client.pause()
     task = asyncio.create_task(client.run())
-    async with asyncio.timeout(60):
-        await has_blocked.wait()
-        assert sent < 500
-        assert not listener.received
+    try:
+        await until(lambda: bool(listener.received))
+        client.pause()
+        before = len(listener.received)
+        async with asyncio.timeout(60):
+            await has_blocked.wait()
+        assert len(listener.received) == before
+        assert sent < before + 500
         client.resume()
+    finally:
         resumed.set()
+    async with asyncio.timeout(20):
         await task
     assert len(listener.received) >= sent
 
