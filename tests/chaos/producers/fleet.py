@@ -16,13 +16,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from local.ports import PortClaims
 from local.process import ManagedProcess
-from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[3]
 ABORT_SETTING = "NEXTHOUR_PRODUCER_ABORT_AT"
 PREFIX = "nexthour_producer_"
 HEALTHY_S = 60.0
 ASK_S = 2.0
+POLL_S = 0.1
+MOST_RESTARTS = 5
 
 Labels = tuple[tuple[str, str], ...]
 Samples = dict[tuple[str, Labels], float]
@@ -148,19 +149,22 @@ class Fleet:
         """Return a healthy current process; one that ended by itself is noted and replaced.
 
         Raises:
-            AssertionError: if none becomes healthy.
+            RuntimeError: if none becomes healthy; with the last one's last line.
         """
-
-        def healthy() -> bool:
+        give_up_s = time.monotonic() + HEALTHY_S
+        restarts = 0
+        while not self.running().is_healthy():
             member = self.running()
             code = member.process.returncode
             if code is not None:
                 self.exits[code] += 1
                 self._note_surprise(member, code)
+                restarts += 1
                 self.start()
-            return self.running().is_healthy()
-
-        eventually(healthy, HEALTHY_S, message="a healthy producer")
+            if restarts > MOST_RESTARTS or time.monotonic() > give_up_s:
+                message = f"no producer becomes healthy: {member.process.last_telling_line()}"
+                raise RuntimeError(message)
+            time.sleep(POLL_S)
         return self.running()
 
     def totals(self) -> dict[str, float]:

@@ -26,6 +26,7 @@ class Where(StrEnum):
     DEAD_LETTER = "dead letter"
     EXIT = "exit code"
     RECORD = "record"
+    NO_TRACE = "no trace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,13 @@ class Sign:
 
     Attributes:
         where: counter of the running producer, incident, dead letter, exit code of a producer, or
-            record of the topic `trades` (those are counted once, at the end).
+            record of the topic `trades` (those are counted once, at the end). A harmless fault
+            must leave no trace: it happened, and no message was refused for it.
         name: of the counter, the incident's kind, the dead letter's reason, the code, the witness.
         per_symbol: whether it is counted for the fault's own symbol.
         label: one label that the counter must have, as ``name=value``.
         least: by how much it grows at least.
+        is_weak: it may have another cause, so it counts only when nothing else has shown in time.
     """
 
     where: Where
@@ -46,6 +49,7 @@ class Sign:
     per_symbol: bool = False
     label: str = ""
     least: int = 1
+    is_weak: bool = False
 
     def __str__(self) -> str:
         """Return it as the table shows it."""
@@ -71,7 +75,7 @@ class Kind:
     group: Group
     count: int
     signs: tuple[Sign, ...]
-    patience_s: float = 40.0
+    patience_s: float = 30.0
     is_own_count: bool = False
 
 
@@ -102,9 +106,10 @@ def _dead(reason: str) -> Sign:
 
 
 _GAP = (_incident("gap_filled", symbol=True), _counter("gaps_filled_total", symbol=True))
-_LOST = (_incident("stream_lost"),)
+# One that is struck while it is being replaced is not missed; then only the handover is told.
+_LOST = (_incident("stream_lost"), Sign(Where.INCIDENT, "handover", is_weak=True))
 _BROKEN = (_incident("session_broken"), _counter("session_rebuilds"))
-_STARTED = (_incident("started"),)
+_STARTED = (_incident("started"), _incident("gap_filled"))
 
 _DISORDER = (
     _counter("reordered_total", symbol=True),
@@ -114,10 +119,12 @@ _DISORDER = (
 
 
 def _kinds() -> list[Kind]:
-    def by_exchange(name: str, group: Group, count: int, *signs: Sign) -> Kind:
-        return Kind(name, group, count, signs, is_own_count=True)
-
     message, connection = Group.MESSAGE, Group.CONNECTION
+
+    def by_exchange(name: str, group: Group, count: int, *signs: Sign) -> Kind:
+        patience_s = 40.0 if group is message or group is Group.LOAD else 20.0
+        return Kind(name, group, count, signs, patience_s, is_own_count=True)
+
     return [
         by_exchange("drop", message, 36, *_GAP),
         by_exchange("duplicate", message, 14, _counter("duplicates_total", symbol=True)),
@@ -128,7 +135,7 @@ def _kinds() -> list[Kind]:
         by_exchange("bad_price", message, 10, _dead("bad_price")),
         by_exchange("future_time", message, 10, _dead("future_time")),
         by_exchange("past_time", message, 8, _dead("past_time")),
-        by_exchange("new_field", message, 8, _counter("unknown_fields_total", symbol=True)),
+        by_exchange("new_field", message, 8, Sign(Where.NO_TRACE, "accepted")),
         by_exchange("drop_kline", message, 8, Sign(Where.RECORD, "CLOSE by REST", True)),
         by_exchange("truncated_frame", connection, 6, *_LOST),
         by_exchange("cut", connection, 24, *_LOST),
@@ -150,7 +157,7 @@ def _kinds() -> list[Kind]:
         Kind("kill_at", Group.PROCESS, 2 * len(ABORT_POINTS), _STARTED),
         Kind("second", Group.PROCESS, 5, (Sign(Where.EXIT, str(FENCED)),)),
         Kind("zombie", Group.PROCESS, 2, (Sign(Where.EXIT, str(FENCED)),)),
-        Kind("restart", Group.PROCESS, 3, (_incident("stopped"),)),
+        Kind("restart", Group.PROCESS, 3, (_incident("stopped"), _incident("gap_filled"))),
         by_exchange(
             "burst", Group.LOAD, 4, _counter("trades_received_total", symbol=True, least=10_000)
         ),

@@ -22,7 +22,7 @@ class KindResult(BaseModel):
     )
     seen: dict[str, int] = Field(description="Faults by the sign that showed them first.")
     unseen: int = Field(description="Faults without a sign; must be 0.")
-    slowest_s: float = Field(description="Longest wall time from injection to the sign.")
+    slowest_s: float = Field(description="Longest wall time from the injected wave to the sign.")
 
 
 class SymbolResult(BaseModel):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -16,6 +17,8 @@ from tests.chaos.producers.kinds import KINDS, Sign, Where
 from tests.chaos.producers.plan import Fault
 
 Key = tuple[Sign, str | None]
+# So long after a message that is refused its dead letter can be read.
+NO_TRACE_S = 1.0
 
 
 class Log:
@@ -61,28 +64,46 @@ class Baseline:
     Attributes:
         member: number of the process whose counters these are.
         counts: by sign and symbol.
+        dead_letters: refused messages of all reasons.
+        injected: faults that the exchange has counted, by its own names.
     """
 
     member: int
     counts: dict[Key, float]
+    dead_letters: int
+    injected: Mapping[str, int]
 
 
 class Watch:
-    """Tells which faults have shown since a baseline."""
+    """Tells which faults of a wave have shown since a baseline."""
 
-    def __init__(self, fleet: Fleet, log: Log) -> None:
+    def __init__(self, fleet: Fleet, log: Log, injected: Callable[[], Mapping[str, int]]) -> None:
+        """Args: the producers, their messages, and what the exchange has counted so far."""
         self._fleet = fleet
         self._log = log
+        self._injected = injected
+        self._happened_s: dict[tuple[int, str], float] = {}
 
     def baseline(self, faults: tuple[Fault, ...]) -> Baseline:
         """Return what the faults' signs count now."""
         member = self._fleet.running()
         samples = member.read()
         keys = {key for fault in faults for key in keys_of(fault)}
-        return Baseline(member.number, {key: self._count(key, samples) for key in keys})
+        self._happened_s.clear()
+        return Baseline(
+            member.number,
+            {key: self._count(key, samples) for key in keys},
+            self._log.dead_reasons.total(),
+            self._injected(),
+        )
 
     def seen(
-        self, faults: tuple[Fault, ...], struck: Sequence[int], before: Baseline
+        self,
+        faults: tuple[Fault, ...],
+        struck: Sequence[int],
+        before: Baseline,
+        *,
+        is_last: bool = False,
     ) -> list[Sign | None]:
         """Return for each fault the sign that has shown it since, or None.
 
@@ -90,6 +111,7 @@ class Watch:
             faults: the wave's.
             struck: how often each must show.
             before: what was counted before.
+            is_last: whether weak signs count, too.
         """
         member = self._fleet.running()
         samples = member.read()
@@ -99,15 +121,36 @@ class Watch:
             ranks[fault.kind, fault.symbol] += times
             rank = ranks[fault.kind, fault.symbol]
             shown = None
-            for key in keys_of(fault):
-                # Another process counts from zero.
-                is_reset = key[0].where is Where.COUNTER and member.number != before.member
-                start = 0.0 if is_reset else before.counts[key]
-                if self._count(key, samples) - start >= rank * key[0].least:
-                    shown = key[0]
+            for sign, symbol in keys_of(fault):
+                if sign.where is Where.NO_TRACE:
+                    is_shown = self._left_no_trace(faults, fault, rank, before)
+                else:
+                    # Another process counts from zero.
+                    is_new = sign.where is Where.COUNTER and member.number != before.member
+                    start = 0.0 if is_new else before.counts[sign, symbol]
+                    grown = self._count((sign, symbol), samples) - start
+                    is_shown = grown >= rank * sign.least and (is_last or not sign.is_weak)
+                if is_shown:
+                    shown = sign
                     break
             found.append(shown)
         return found
+
+    def _left_no_trace(
+        self, faults: tuple[Fault, ...], fault: Fault, rank: int, before: Baseline
+    ) -> bool:
+        """Tell whether a fault happened a moment ago and no message was refused for it."""
+        now_s = time.monotonic()
+        happened = self._injected().get(fault.kind, 0) - before.injected.get(fault.kind, 0)
+        if happened < rank:
+            return False
+        since_s = self._happened_s.setdefault((rank, fault.kind), now_s)
+        refused = self._log.dead_reasons.total() - before.dead_letters
+        expected = sum(
+            any(sign.where is Where.DEAD_LETTER for sign in KINDS[other.kind].signs)
+            for other in faults
+        )
+        return now_s - since_s >= NO_TRACE_S and refused <= expected
 
     def _count(self, key: Key, samples: Samples) -> float:
         sign, symbol = key

@@ -45,7 +45,7 @@ STANDIN = {
 }
 PRODUCER = {
     "PING_INTERVAL_S": 2,
-    "PING_TIMEOUT_S": 3,
+    "PING_TIMEOUT_S": 2,
     "OPEN_TIMEOUT_S": 5,
     "RECONNECT_BASE_S": 0.2,
     "RECONNECT_CAP_S": 2,
