@@ -12,7 +12,8 @@ from exchange.hub import Hub
 from exchange.listings import Listing
 from exchange.series import Series
 
-ALL_TICKERS = "!miniTicker@arr"
+# The second name is what stock clients still ask for.
+ALL_TICKERS = ("!miniTicker@arr", "!miniTicker@arr@1000ms")
 _DAY_MS = 24 * HOUR_MS
 _MOST_STEPS = 997
 _MIX = 2_654_435_761
@@ -110,7 +111,7 @@ class MiniTickers:
                 self._publish(bars, now_ms)
 
     def _heard(self) -> list[str]:
-        is_all = self._hub.has_listeners(ALL_TICKERS)
+        is_all = any(self._hub.has_listeners(name) for name in ALL_TICKERS)
         return [
             symbol
             for symbol in self._series
@@ -133,7 +134,8 @@ class MiniTickers:
                 changed.append(payload)
             self._shown[symbol] = bar
         if changed:
-            self._hub.publish(ALL_TICKERS, b"[" + b",".join(changed) + b"]")
+            for name in ALL_TICKERS:
+                self._hub.publish(name, b"[" + b",".join(changed) + b"]")
         self._hub.flush()
 
 

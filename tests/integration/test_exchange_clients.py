@@ -126,3 +126,37 @@ async def test_python_binance_hears_single_streams(exchange: Exchange, client: A
     assert (trade["e"], trade["s"]) == ("trade", "ETHUSDT")
     assert (kline["e"], kline["k"]["i"]) == ("kline", "1h")
     assert (aggregate["e"], aggregate["s"]) == ("aggTrade", "ETHUSDT")
+
+
+async def test_python_binance_hears_tickers(exchange: Exchange, client: AsyncClient) -> None:
+    manager = sockets(exchange, client)
+    async with asyncio.timeout(BOUND_S):
+        async with manager.symbol_book_ticker_socket("ETHUSDT") as stream:
+            book = await stream.recv()
+        async with manager.symbol_miniticker_socket("ETHUSDT") as stream:
+            mini = await stream.recv()
+        async with manager.miniticker_socket() as stream:
+            both = await stream.recv()
+
+    assert Decimal(book["b"]) < Decimal(book["a"])
+    assert (mini["e"], mini["s"]) == ("24hrMiniTicker", "ETHUSDT")
+    assert {one["s"] for one in both} <= {"BTCUSDT", "ETHUSDT"}
+
+
+async def test_python_binance_comes_back_after_a_cut(
+    exchange: Exchange, client: AsyncClient
+) -> None:
+    heard: list[int] = []
+    async with (
+        asyncio.timeout(BOUND_S),
+        sockets(exchange, client).trade_socket("ETHUSDT") as stream,
+    ):
+        heard.append((await stream.recv())["t"])
+        assert exchange.desk.take({"kind": "cut"})["connections"] == 1
+        while exchange.sockets.attempts < 2 or len(heard) < 50:
+            message = await stream.recv()
+            if message["e"] == "trade":  # the client tells of the cut in a message of its own
+                heard.append(message["t"])
+
+    assert heard == sorted(set(heard))
+    assert exchange.desk.injected == {"cut": 1}
