@@ -103,8 +103,8 @@ def _running_beside(
 ) -> Iterator[None]:
     """Run parts in threads; at the end they are asked to stop and waited for, but not for ever."""
     threads = [
-        threading.Thread(target=part, args=(context, stop), name=part_name, daemon=True)
-        for part_name, part in parts.items()
+        threading.Thread(target=_guarded, args=(name, part, context, stop), name=name, daemon=True)
+        for name, part in parts.items()
     ]
     for thread in threads:
         thread.start()
@@ -114,6 +114,13 @@ def _running_beside(
         stop.set()
         for thread in threads:
             thread.join(BESIDE_STOP_S)
+
+
+def _guarded(name: str, part: RunBeside, context: PipelineContext, stop: threading.Event) -> None:
+    try:
+        part(context, stop)
+    except Exception:
+        log.exception("part_ended", part=name)
 
 
 def one_line(error: BaseException) -> str:

@@ -114,5 +114,5 @@ def test_both_roles_may_use_what_is_new(postgres: PostgresSettings, namespace: N
 
 
 def test_server_that_is_away_is_an_error_of_the_client(namespace: Namespace) -> None:
-    with pytest.raises(psycopg2.OperationalError, match="127.0.0.1"):
+    with pytest.raises(psycopg2.OperationalError, match=r"127\.0\.0\.1"):
         migrate(PostgresSettings(url=SecretStr("postgresql://x@127.0.0.1:9/x")), namespace)

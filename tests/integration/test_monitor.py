@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +23,12 @@ from confluent_kafka.admin import AdminClient
 from conf.connections.postgres import connect
 from conf.contracts.feed import FeedState, FeedStatus, encode_feed_status
 from conf.contracts.incidents import Incident, IncidentKind, encode_incident
-from conf.names import Namespace, utc_time
+from conf.names import utc_time
 from conf.settings import KafkaSettings, PostgresSettings, RunSettings
 from local.process import ManagedProcess
 from producers.topics import ensure_topics
+from streaming.monitor.messages import Message, sort_out
+from streaming.monitor.table import MonitorTable
 from tests.support.bundle import ROOT
 from tests.support.candle_records import HOUR
 from tests.support.dashboard_data import PostgresServer, create_namespace
@@ -70,6 +74,13 @@ class Run:
             "NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS": servers.kafka.bootstrap_servers,
             "NEXTHOUR_POSTGRES_URL": servers.postgres.url.get_secret_value(),
         }
+
+    @classmethod
+    def beside(cls, other: Run, log_dir: Path) -> Run:
+        """Return the same run with a folder of its own for logs."""
+        run = copy.copy(other)
+        run.log_dir = log_dir
+        return run
 
     @contextmanager
     def monitor(self) -> Iterator[ManagedProcess]:
@@ -238,6 +249,46 @@ def test_whatever_is_away_is_waited_for(run: Run) -> None:
         assert process.wait(10) == 0
 
 
+def test_two_monitors_and_a_lost_position_double_nothing(run: Run, tmp_path: Path) -> None:
+    wanted = list(range(1, 401))
+    for number in wanted[:200]:
+        run.writer.write([run.incident(number), run.feed("BTCUSDT", number)])
+    other = Run.beside(run, tmp_path / "other")
+    with run.monitor() as one, other.monitor() as two:
+        for number in wanted[200:]:
+            run.writer.write([run.incident(number), run.feed("BTCUSDT", number)])
+        eventually(lambda: len(run.numbers()) >= len(wanted), WAIT_S)
+        logs = one.log_text() + two.log_text()
+    run.rows("DELETE FROM topic_position")
+    with run.monitor() as process:
+        read = f"SELECT 1 FROM topic_position WHERE next_offset >= {len(wanted)}"
+        eventually(lambda: len(run.rows(read)) == 2, WAIT_S)
+        logs += process.log_text()
+    assert sorted(run.numbers()) == wanted
+    assert "bad_messages" not in logs
+    assert run.rows("SELECT last_trade_id FROM feed_status") == [(400,)]
+
+
+def test_a_feed_status_never_goes_back(run: Run) -> None:
+    table = MonitorTable(lambda: connect(run.servers.postgres, run.namespace))
+    in_an_hour_ms = int(time.time() * 1000) + 3_600_000
+
+    def write(offset: int, number: int, **changes: Any) -> tuple[Any, ...]:
+        topic, _, value = run.feed("BTCUSDT", number, **changes)
+        table.write(sort_out([Message(topic, 0, offset, in_an_hour_ms, value)], run.namespace))
+        (row,) = run.rows("SELECT last_trade_id, state, updated_at <= now() FROM feed_status")
+        return row
+
+    try:
+        assert write(5, 9) == (9, "live", True)  # and never from the future
+        assert write(3, 8) == (9, "live", True)
+        assert write(6, 9, state=FeedState.SILENT) == (9, "silent", True)
+        assert write(7, 10) == (10, "live", True)
+    finally:
+        table.close()
+    assert run.rows("SELECT next_offset FROM topic_position") == [(8,)]
+
+
 def test_a_row_that_the_server_refuses_holds_nothing_up(run: Run) -> None:
     run.rows("ALTER TABLE incident ADD CHECK (detail <> 'poison')")
     poison = run.incident(3, detail="poison")
@@ -296,14 +347,9 @@ def test_what_keeps_it_from_starting_is_one_line(
     assert words in line
 
 
-def test_missing_topics_are_said(servers: Servers, tmp_path: Path) -> None:
-    run = Run.__new__(Run)
-    run.namespace = create_namespace(servers.postgres, "no-topics")
-    environment = {
-        "NEXTHOUR_NAMESPACE": Namespace("no-topics").name,
-        "NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS": servers.kafka.bootstrap_servers,
-        "NEXTHOUR_POSTGRES_URL": servers.postgres.url.get_secret_value(),
-    }
-    with ManagedProcess("monitor", COMMAND, log_dir=tmp_path, env=environment, cwd=ROOT) as process:
+def test_missing_topics_are_said(run: Run) -> None:
+    bare = create_namespace(run.servers.postgres, "no-topics")
+    run.environment["NEXTHOUR_NAMESPACE"] = bare.name
+    with run.monitor() as process:
         assert process.wait(30) == 2
         assert "has no topic no-topics.incidents" in process.log_text()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from pydantic import ValidationError
 
 from conf.settings import CandleSettings, RunSettings
-from streaming.application import one_line
+from nexthour.launchers import pipeline
+from streaming import monitor
+from streaming.application import _running_beside, one_line
 from streaming.progress import summarize
 
 pytestmark = pytest.mark.unit
@@ -57,3 +61,29 @@ def test_progress_is_reduced() -> None:
     assert summary["observed"] == {"records": {"read": 7, "malformed": 1}}
     assert summarize({"batchId": 0})["state_rows"] == 0
     assert CandleSettings().watermark_days > CandleSettings().max_age_days
+
+
+def test_what_runs_beside_ends_with_the_queries_and_cannot_end_them() -> None:
+    context, stop = object(), threading.Event()
+    ended, begun = [], threading.Event()
+
+    def part(given: object, event: threading.Event) -> None:
+        begun.set()
+        event.wait(30)
+        ended.append((given is context, event.is_set()))
+
+    def broken(_context: object, _event: threading.Event) -> None:
+        raise RuntimeError
+
+    with _running_beside({"part": part, "broken": broken}, context, stop):  # type: ignore[dict-item, arg-type] # any context
+        assert begun.wait(30)
+        assert ended == []
+    assert ended == [(True, True)]
+
+
+def test_the_pipeline_runs_the_monitor_beside_its_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[str, dict[str, object], dict[str, object]]] = []
+    monkeypatch.setattr(pipeline, "run", lambda *args: given.append(args) or 0)
+    assert pipeline.main() == 0
+    ((_, queries, beside),) = given
+    assert (list(queries), beside) == (["candles", "forecasts"], {"monitor": monitor.run})
