@@ -124,7 +124,8 @@ def most_in_window(samples: list[tuple[float, int]], window_s: float) -> int:
     most, begin = 0, 0
     padded = [(samples[0][0], 0), *samples] if samples else []
     for at_s, count in padded:
-        while padded[begin][0] < at_s - window_s:
+        # From the last sample before the window, so that nothing inside it is left out.
+        while padded[begin + 1 : begin + 2] and padded[begin + 1][0] <= at_s - window_s:
             begin += 1
         most = max(most, count - padded[begin][1])
     return most
