@@ -22,6 +22,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from kafka import KafkaConsumer
 from pyspark.sql import SparkSession
 
 from conf.connections.kafka import BrokerError, connected_admin
@@ -29,7 +30,7 @@ from conf.contracts.trades import decode
 from conf.names import HOUR_MS, Namespace
 from conf.producer import ProducerSettings
 from conf.settings import KafkaSettings, RunSettings
-from local import kafka
+from local import kafka as local_kafka
 from local.java import java_program
 from local.launcher import Launcher
 from local.ports import HOST, PortClaims
@@ -101,7 +102,7 @@ def make_certificate(folder: Path) -> Path:
     return pem
 
 
-def secure_plan(folder: Path, ports: PortClaims) -> tuple[kafka.KafkaPlan, int]:
+def secure_plan(folder: Path, ports: PortClaims) -> tuple[local_kafka.KafkaPlan, int]:
     port, controller, secure = (ports.claim(0, "secure kafka") for _ in range(3))
     modules = "org.apache.kafka.common.security"
     store = f"{(folder / 'broker.p12').resolve()}"
@@ -120,7 +121,7 @@ def secure_plan(folder: Path, ports: PortClaims) -> tuple[kafka.KafkaPlan, int]:
         "super.users": "User:ANONYMOUS",  # the broker itself, and the administrator below
     }
     scram = f"{SCRAM[0]}=[name={SCRAM[1]},password={SCRAM[2]}]"
-    plan = kafka.KafkaPlan(
+    plan = local_kafka.KafkaPlan(
         folder / "kafka",
         port,
         controller,
@@ -173,7 +174,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
     try:
         ca = make_certificate(folder)
         plan, secure = secure_plan(folder, ports)
-        kafka.start(plan, launcher)
+        local_kafka.start(plan, launcher)
         running = SecureBroker(f"{HOST}:{secure}", ca, plan.bootstrap_servers)
         for namespace in NAMESPACES:
             allow(running, namespace)
@@ -209,6 +210,21 @@ def test_a_producer_works_with_tls_a_password_and_only_its_rights(broker: Secure
     reader_settings = broker.settings(PLAIN)
     series = read_trades(reader_settings, namespace.trades_topic)
     assert [record.trade_id for record in series["BTCUSDT"]] == [1, 2, 3]
+    mechanism, user, password = PLAIN
+    consumer = KafkaConsumer(  # the names that the documentation gives
+        namespace.trades_topic,
+        bootstrap_servers=broker.address,
+        security_protocol="SASL_SSL",
+        sasl_mechanism=mechanism,
+        sasl_plain_username=user,
+        sasl_plain_password=password,
+        ssl_cafile=str(broker.ca),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    messages = [next(consumer) for _ in range(3)]
+    consumer.close()
+    assert [decode(message.value, 1).trade_id for message in messages] == [1, 2, 3]
 
 
 def test_spark_reads_with_the_same_settings(broker: SecureBroker, spark: SparkSession) -> None:

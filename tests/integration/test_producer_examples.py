@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from conf.contracts.candles import Candle, decode_candle
-from conf.contracts.trades import Close, Gap, TradeRecord
+from conf.contracts.feed import FeedState, FeedStatus
+from conf.contracts.forecasts import Forecast
+from conf.contracts.incidents import Incident, IncidentKind
+from conf.contracts.trades import Close, Gap, TradeRecord, decode
 from conf.names import HOUR_MS
 from conf.producer import ProducerSettings
 from producers.dead_letters import dead_letter
@@ -21,12 +27,15 @@ from producers.kafka_sink import Item, KafkaSink, SinkConfig, open_producer
 from producers.messages import Trade
 from producers.topics import ensure_topics
 from streaming.candles.topic import CandleTopic
+from streaming.forecasts.stores import KafkaStore
 from tests.support.bundle import Bundle
+from tests.support.producer_runs import read_topic
 
 pytestmark = pytest.mark.integration
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = ["consume_confluent.py", "consume_kafka_python.py"]
+ASYNCAPI = yaml.safe_load((EXAMPLES.parent / "docs" / "asyncapi.yaml").read_text())
 H0 = 490_000 * HOUR_MS
 
 
@@ -84,6 +93,28 @@ def gap(first_id: int, last_id: int, hour: int = 0, symbol: str = "BTCUSDT") -> 
 CLOSE = TradeRecord("CLOSE", "BTCUSDT", H0, H0, "STREAM", close=Close(H0, "STREAM", 5, 9, 5))
 
 
+OTHERS: list[Item] = [
+    dead_letter(BadMessage(Reason.BAD_PRICE, "'abc'", None), b"raw", H0),
+    Incident(IncidentKind.GAP_DECLARED, "1/1", H0, H0 + 1, "BTCUSDT", 6, 8, "away"),
+    FeedStatus("BTCUSDT", "1/1", FeedState.LIVE, H0, 8, H0, 0, H0),
+]
+FORECAST = Forecast(
+    "BTCUSDT",
+    H0 + 2 * HOUR_MS,
+    H0,
+    "v1",
+    "live",
+    H0 + HOUR_MS,
+    None,
+    *(None,) * 5,
+    False,
+    "no final candle",
+    None,
+    "1",
+    "",
+)
+
+
 def test_a_whole_series_is_read(settings: Bundle) -> None:
     trades = [trade(5), trade(1, "ETHUSDT"), trade(6), gap(7, 8), gap(7, 8), trade(9), CLOSE]
     write(settings, trades)
@@ -100,8 +131,7 @@ def test_a_gap_covers_the_hole_in_every_hour_that_it_touches(settings: Bundle) -
     two_hours = [trade(5), gap(6, 8), CLOSE, gap(6, 8, hour=1), trade(9)]
     by_witness = [gap(10, 11), gap(12, 12, hour=1), trade(13)]
     begins_with_one = [gap(3, 4, 0, "ETHUSDT"), gap(3, 4, 1, "ETHUSDT"), trade(5, "ETHUSDT")]
-    letter = dead_letter(BadMessage(Reason.BAD_PRICE, "'abc'", None), b"raw", H0)
-    write(settings, [*two_hours, *by_witness, *begins_with_one, letter])
+    write(settings, [*two_hours, *by_witness, *begins_with_one, *OTHERS])
     sent = [candle(revision=0), candle(revision=1, reason="gap"), candle(revision=0)]
     CandleTopic(settings.kafka, settings.namespace.candles_topic).send(sent)
     names = settings.namespace
@@ -109,11 +139,13 @@ def test_a_gap_covers_the_hole_in_every_hour_that_it_touches(settings: Bundle) -
         settings,
         *((script, names.trades_topic) for script in SCRIPTS),
         ("consume_json.py", names.candles_topic),
-        ("consume_json.py", names.dead_topic),
+        *(("consume_json.py", topic) for topic in (names.dead_topic, names.incidents_topic)),
     )
     for script, code, _, errors in results:
         assert code == 0, f"{script}: {errors}"
-    kafka_python, confluent, candles, dead = (output.splitlines() for _, _, output, _ in results)
+    kafka_python, confluent, candles, dead, incidents = (
+        output.splitlines() for _, _, output, _ in results
+    )
     assert confluent == kafka_python
     assert kafka_python == [
         "BTCUSDT: 3 trades without a hole, last id 13",
@@ -122,8 +154,38 @@ def test_a_gap_covers_the_hole_in_every_hour_that_it_touches(settings: Bundle) -
     keys, values = zip(*(line.split(" ", 1) for line in candles), strict=True)
     assert keys == (f"BTCUSDT|{H0}",) * 2
     assert [decode_candle(value.encode()) for value in values] == sent[:2]
-    (line,) = dead
-    assert line.startswith('- {"reason": "bad_price: \'abc\'"')
+    assert dead[0].startswith('- {"reason": "bad_price: \'abc\'"')
+    assert incidents[0].startswith('BTCUSDT {"kind": "gap_declared"')
+    assert (len(dead), len(incidents)) == (1, 1)
+
+
+def test_every_topic_is_as_it_is_described(settings: Bundle) -> None:
+    """Keys, values and headers of what the real writers send, against docs/asyncapi.yaml."""
+    write(settings, [trade(5), gap(6, 8), CLOSE, *OTHERS])
+    CandleTopic(settings.kafka, settings.namespace.candles_topic).send([candle(0)])
+    KafkaStore(settings.kafka, settings.namespace).send([FORECAST])
+    schemas = ASYNCAPI["components"]["schemas"]
+    for channel in ASYNCAPI["channels"].values():
+        (reference,) = (message["$ref"] for message in channel["messages"].values())
+        described = ASYNCAPI["components"]["messages"][reference.rsplit("/", 1)[1]]
+        topic = channel["address"].replace("{namespace}", settings.namespace.name)
+        messages = read_topic(settings.kafka, topic)
+        assert messages, topic
+        for message in messages:
+            key = message.key().decode() if message.key() else None
+            jsonschema.validate(key, {"type": described["bindings"]["kafka"]["key"]["type"]})
+            headers = {name: value.decode() for name, value in message.headers() or []}
+            wanted = schemas["producerHeaders"] if "headers" in described else {"maxProperties": 0}
+            jsonschema.validate(headers, wanted)
+            if "$ref" in described["payload"]:
+                schema = schemas[described["payload"]["$ref"].rsplit("/", 1)[1]]
+                jsonschema.validate(json.loads(message.value()), schema)
+                assert set(json.loads(message.value())) == set(schema["properties"])
+            else:
+                assert decode(message.value(), settings.kafka.trades_schema_id).symbol == key
+            if headers:
+                assert headers["venue"] == "binance-spot"
+                assert headers["writer"] == settings.namespace.transactional_id("1/1")
 
 
 @pytest.mark.parametrize(
