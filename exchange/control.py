@@ -1,4 +1,18 @@
-"""The control port: clock, oracle, status and faults. For tests and operators, not for clients."""
+"""The control port: clock, oracle, status and faults. For tests and operators, not for clients.
+
+GET  /healthz          ``{"status": "ready"}`` once both ports are open
+GET  /clock            ``now_ms``, ``speed``, ``running``
+POST /clock/start      lets a held clock run
+GET  /oracle/candles   closed hours; ``symbol``, ``start_ms``, ``end_ms`` (open times, inclusive)
+GET  /oracle/closes    when closed klines were sent; ``since_ms`` (wall)
+GET  /oracle/trades    the exact trades up to now; ``symbol``, ``from_id``, ``limit`` (10000)
+GET  /status           counts of trades, messages, connections and faults
+GET  /faults           ``injected`` and ``waiting``, by kind
+POST /faults           one fault; exchange/faults.py lists the kinds
+POST /symbols          ``{"symbol", "status"}``; the answer says from when on (``from_ms``)
+
+A request that makes no sense is answered with 400 and ``{"error": one line}``.
+"""
 
 from __future__ import annotations
 

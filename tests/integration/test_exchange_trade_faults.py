@@ -147,10 +147,19 @@ async def test_a_dropped_kline_is_missing_on_the_stream_and_present_in_rest() ->
     assert [kline[0] - start_ms for kline in klines] == [0, HOUR_MS]
 
 
-async def test_every_connection_is_aborted_right_after_the_trade_of_abort_at() -> None:
+@pytest.mark.parametrize("is_scenario", [False, True])
+async def test_every_connection_is_aborted_right_after_the_trade_asked_for(
+    is_scenario: bool, tmp_path: Path
+) -> None:
     async with running(settings()) as plain:
         wanted = await first_live_id(plain) + 7
-    async with running(settings(abort_at=(f"BTCUSDT:{wanted}",))) as exchange:
+    given = settings(abort_at=(f"BTCUSDT:{wanted}",))
+    if is_scenario:
+        path = tmp_path / "scenario.json"
+        entry = {"at_trade": {"symbol": "BTCUSDT", "id": wanted}, "kind": "cut"}
+        path.write_text(json.dumps([entry]))
+        given = settings(scenario=path)
+    async with running(given) as exchange:
         async with (
             connect(f"{exchange.ws_url}/ws/btcusdt@trade") as one,
             connect(f"{exchange.ws_url}/ws/btcusdt@trade") as other,
