@@ -27,7 +27,7 @@ def main() -> int:
     """Run it, print the tables, write the report."""
     options = _options()
     console = Console()
-    only = options.kinds.split(",") if options.kinds else None
+    only = _chosen(options.kinds, options.without)
     plan = make_plan(options.seed, SYMBOLS, options.minutes, only)
     faults = sum(len(wave.faults) for wave in plan)
     kinds = {fault.kind for wave in plan for fault in wave.faults}
@@ -56,7 +56,16 @@ def _options() -> argparse.Namespace:
         help="less has fewer faults, for a first look",
     )
     parser.add_argument("--kinds", help=f"only these, comma separated: {', '.join(KINDS)}")
+    parser.add_argument("--without", help="all but these; such a run is no proof either")
     return parser.parse_args()
+
+
+def _chosen(kinds: str | None, without: str | None) -> list[str] | None:
+    """Return the names of the kinds to use, None for all."""
+    if not kinds and not without:
+        return None
+    left_out = set(without.split(",")) if without else set()
+    return [name for name in (kinds.split(",") if kinds else KINDS) if name not in left_out]
 
 
 if __name__ == "__main__":
