@@ -107,13 +107,22 @@ def _ask(
 
 def _client(kafka: KafkaSettings) -> httpx.Client:
     user, password = kafka.schema_registry_username, kafka.schema_registry_password
-    ca = kafka.schema_registry_ca_location
     return httpx.Client(
         timeout=TIMEOUT_S,
         headers={"Accept": CONTENT_TYPE},
         auth=(user, password.get_secret_value() if password else "") if user else None,
-        verify=ssl.create_default_context(cafile=ca) if ca else True,
+        verify=_authority(kafka.schema_registry_ca_location),
     )
+
+
+def _authority(ca: str | None) -> ssl.SSLContext | bool:
+    try:
+        return ssl.create_default_context(cafile=ca) if ca else True
+    except (OSError, ValueError) as error:
+        message = (
+            f"{ca} is no authority ({error}): look at NEXTHOUR_KAFKA_SCHEMA_REGISTRY_CA_LOCATION"
+        )
+        raise SchemaRegistryError(message) from error
 
 
 def _with_retries(

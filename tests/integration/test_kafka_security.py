@@ -146,7 +146,7 @@ def allow(broker: SecureBroker, namespace: str) -> None:
         for operation in ("CREATE", "WRITE", "READ", "DESCRIBE", "DESCRIBE_CONFIGS")
     ]
     wanted += [(SCRAM[1], transaction, f"{prefix}producer.", op) for op in ("WRITE", "DESCRIBE")]
-    wanted += [(SCRAM[1], group, f"{prefix}trades.tail", "READ")]
+    wanted += [(SCRAM[1], group, prefix, "READ")]
     wanted += [(PLAIN[1], topic, prefix, operation) for operation in ("READ", "DESCRIBE")]
     wanted += [(PLAIN[1], group, "", "READ")]
     bindings = [

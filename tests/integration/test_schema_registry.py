@@ -248,6 +248,14 @@ def test_no_registry_is_one_clear_line(url: str) -> None:
     assert "s3cret" not in str(error.value)
 
 
+def test_an_authority_that_cannot_be_read_is_one_clear_line() -> None:
+    kafka = KafkaSettings(
+        schema_registry_url="https://127.0.0.1:9", schema_registry_ca_location="/nowhere.pem"
+    )
+    with pytest.raises(SchemaRegistryError, match="REGISTRY_CA_LOCATION"):
+        registered_schema_id(kafka, SUBJECT)
+
+
 def test_without_a_registry_the_id_is_the_setting() -> None:
     kafka = KafkaSettings(trades_schema_id=17)
     assert with_registered_id(kafka, "live.trades") is kafka
