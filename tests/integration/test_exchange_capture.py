@@ -80,3 +80,25 @@ async def test_a_capture_with_other_streams(tmp_path: Path) -> None:
         ("ETHUSDT", "2600.50000000"),
     ]
     assert (status["finished"], status["trades_sent"]) == (True, 4)
+
+
+async def test_faults_of_a_replay_and_what_a_capture_cannot_do(tmp_path: Path) -> None:
+    lines = capture_lines(1_723_161_600_000)
+    path = tmp_path / "capture.jsonl"
+    path.write_text("\n".join(lines))
+    given = settings(capture=path, speed=600.0)
+    async with running(given) as exchange:
+        names = "btcusdt@trade/ethusdt@trade"
+        async with connect(f"{exchange.ws_url}/stream?streams={names}") as stream:
+            for kind, symbol in (("duplicate", "BTCUSDT"), ("reorder", "ETHUSDT")):
+                await control(exchange, "/faults", {"kind": kind, "symbol": symbol})
+            burst = await control(exchange, "/faults", {"kind": "burst", "symbol": "BTCUSDT"})
+            halt = await control(exchange, "/symbols", {"symbol": "BTCUSDT", "status": "HALT"})
+            await control(exchange, "/clock/start", {})
+            async with asyncio.timeout(BOUND_S):
+                seen = [str(message) async for message in stream]
+
+    assert "capture" in burst["error"]
+    assert "capture" in halt["error"]
+    recorded = [line for line in lines if "@trade" in line]
+    assert seen == [recorded[0], recorded[0], recorded[2], recorded[3], recorded[1]]
