@@ -55,7 +55,7 @@ class Broker:
         Raises:
             TimeoutError: if it still runs after a while.
         """
-        os.kill(self._pid(), number)
+        os.kill(self.pid, number)
         give_up_s = time.monotonic() + STOP_S
         while NAME in self._launcher.pids():
             if time.monotonic() > give_up_s:
@@ -65,7 +65,7 @@ class Broker:
 
     def pause(self, seconds: float) -> None:
         """Stop it from running for a while: connections stay open and nothing is answered."""
-        pid = self._pid()
+        pid = self.pid
         os.kill(pid, signal.SIGSTOP)
         try:
             time.sleep(seconds)
@@ -76,5 +76,7 @@ class Broker:
         """End it for good."""
         self._launcher.stop_all()
 
-    def _pid(self) -> int:
+    @property
+    def pid(self) -> int:
+        """Process id of the running broker."""
         return self._launcher.pids()[NAME]
