@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -33,9 +33,11 @@ _DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _BOOK_TICKER = frozenset("ubBaA")
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """One trade. Times are UTC epoch ms; price and quantity × 10^8; `event_time_ms` None from REST."""
+class Trade(NamedTuple):
+    """One trade. Times are UTC epoch ms; price and quantity × 10^8; `event_time_ms` None from REST.
+
+    A tuple, since there are many: made in half the time of a frozen dataclass.
+    """
 
     symbol: str
     trade_id: int

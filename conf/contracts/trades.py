@@ -118,11 +118,16 @@ def unscaled(value: int) -> Decimal:
 
 def encode(record: TradeRecord, schema_id: int) -> bytes:
     """Return the wire bytes of a record."""
-    buffer = io.BytesIO()
-    buffer.write(WIRE_HEADER.pack(0, schema_id))
     fields = {name: getattr(record, name) for name in TradeRecord.__slots__}
     fields["close"] = asdict(record.close) if record.close else None
     fields["gap"] = asdict(record.gap) if record.gap else None
+    return encode_fields(fields, schema_id)
+
+
+def encode_fields(fields: Mapping[str, Any], schema_id: int) -> bytes:
+    """Return the wire bytes of a record that is given as the schema's fields, all of them."""
+    buffer = io.BytesIO()
+    buffer.write(WIRE_HEADER.pack(0, schema_id))
     fastavro.schemaless_writer(buffer, _SCHEMA, fields)
     return buffer.getvalue()
 

@@ -76,7 +76,7 @@ def answer(
     known = market.trades()[: len(market.trades()) - lag]
     match request:
         case FetchTrades(first, last):
-            rows = [replace(t, source="REST") for t in known if t.trade_id >= first]
+            rows = [t._replace(source="REST") for t in known if t.trade_id >= first]
             rows = rows[: last - first + 1]
             return sequencer.on_rest_trades(request, rows, {}, now_s, market.later_ms)
         case FetchKlines(open_ms, needs_first):

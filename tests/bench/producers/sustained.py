@@ -1,0 +1,75 @@
+"""How many trades a second one producer commits, and whether its memory stays flat."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.bench.producers.report import Sustained
+from tests.bench.producers.world import World, cpu_s, resident_mib
+from tests.support.eventually import eventually
+
+SAMPLE_S = 2.0
+WARM_S = 15.0
+
+
+@dataclass(frozen=True)
+class _Sample:
+    at_s: float
+    sent: int
+    committed: int
+    cpu_s: dict[str, float]
+    producer_mib: float
+
+
+def measure_sustained(world: World, trades: int, say: Callable[[str], None]) -> Sustained:
+    """Run until so many trades are committed and return the rates after the warm-up.
+
+    The exchange sends more than can be taken, so what is measured is the slowest part's rate.
+    """
+    eventually(world.producer.is_healthy, 90, message="the producer is connected")
+    world.exchange.post("/clock/start")
+    begun_s = time.monotonic()
+    samples = [_sample(world)]
+    while samples[-1].committed < trades:
+        time.sleep(SAMPLE_S)
+        samples.append(_sample(world))
+        rate = _rate(samples[-2], samples[-1])
+        say(
+            f"{samples[-1].committed:>9,} committed, {rate:,.0f}/s, {samples[-1].producer_mib:.0f} MiB"
+        )
+    warm = [sample for sample in samples if sample.at_s - begun_s >= WARM_S]
+    first, last = warm[0], warm[-1]
+    seconds = last.at_s - first.at_s
+    third = len(warm) // 3
+    early = sum(s.producer_mib for s in warm[:third]) / third
+    late = sum(s.producer_mib for s in warm[-third:]) / third
+    rates = sorted(_rate(a, b) for a, b in itertools.pairwise(warm))
+    return Sustained(
+        trades=last.committed,
+        seconds=round(last.at_s - begun_s, 1),
+        committed_per_s=round(_rate(first, last)),
+        slowest_2s_per_s=round(rates[0]),
+        sent_per_s=round((last.sent - first.sent) / seconds),
+        cores={
+            part: round((last.cpu_s[part] - first.cpu_s[part]) / seconds, 2) for part in last.cpu_s
+        },
+        memory_early_mib=round(early),
+        memory_late_mib=round(late),
+        memory_growth=round(late / early - 1, 4),
+    )
+
+
+def _sample(world: World) -> _Sample:
+    status = world.exchange.get("/status")
+    assert isinstance(status, dict)
+    committed = int(world.producer.metric("records_committed"))
+    cpu = {part: cpu_s(pid) for part, pid in world.pids.items()}
+    memory = resident_mib(world.pids["producer"])
+    return _Sample(time.monotonic(), int(status["trades_sent"]), committed, cpu, memory)
+
+
+def _rate(before: _Sample, after: _Sample) -> float:
+    return (after.committed - before.committed) / (after.at_s - before.at_s)
