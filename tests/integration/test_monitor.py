@@ -315,6 +315,10 @@ def test_a_topic_that_was_made_anew_is_read_from_its_start(run: Run) -> None:
     again.write([run.incident(6), run.incident(7)])
     with run.monitor():
         eventually(lambda: run.numbers() == [1, 2, 3, 4, 5, 6, 7], WAIT_S)
+    # past the position in the topic that is gone
+    again.write([run.incident(number) for number in range(8, 14)])
+    with run.monitor():
+        eventually(lambda: run.numbers() == list(range(1, 14)), WAIT_S)
 
 
 @pytest.mark.parametrize(
