@@ -22,7 +22,6 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from kafka import KafkaConsumer
 from pyspark.sql import SparkSession
 
 from conf.connections.kafka import BrokerError, connected_admin
@@ -50,7 +49,7 @@ H0 = 490_000 * HOUR_MS
 STORE_PASSWORD = "changeit"
 SCRAM = ("SCRAM-SHA-512", "producer", "s3cret with blank")
 PLAIN = ("PLAIN", "reader", "an0ther")
-NAMESPACES = ("secure", "secure-spark")
+NAMESPACES = ("secure", "secure-spark", "secure-python")
 CLEAR_S = 10.0
 
 
@@ -210,8 +209,19 @@ def test_a_producer_works_with_tls_a_password_and_only_its_rights(broker: Secure
     reader_settings = broker.settings(PLAIN)
     series = read_trades(reader_settings, namespace.trades_topic)
     assert [record.trade_id for record in series["BTCUSDT"]] == [1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore:.*_text is deprecated:DeprecationWarning")
+def test_kafka_python_reads_with_the_options_that_the_documentation_names(
+    broker: SecureBroker,
+) -> None:
+    from kafka import KafkaConsumer  # warns as it is imported
+
+    namespace, settings = Namespace("secure-python"), broker.settings()
+    ensure_topics(settings, RunSettings(namespace=namespace.name))
+    write(settings, namespace, range(1, 4))
     mechanism, user, password = PLAIN
-    consumer = KafkaConsumer(  # the names that the documentation gives
+    consumer = KafkaConsumer(
         namespace.trades_topic,
         bootstrap_servers=broker.address,
         security_protocol="SASL_SSL",
@@ -267,7 +277,7 @@ def test_what_is_wrong_is_one_clear_line_soon(broker: SecureBroker, what: str) -
     changes, complaint = WRONG[what]
     started_s = time.monotonic()
     with pytest.raises(BrokerError, match=complaint) as error:
-        connected_admin(broker.settings(**changes), 6, CLIENT_LOG)
+        connected_admin(broker.settings(**changes), 3, CLIENT_LOG)
     assert time.monotonic() - started_s < CLEAR_S
     assert "\n" not in str(error.value)
     assert SCRAM[2] not in str(error.value)
@@ -276,7 +286,7 @@ def test_what_is_wrong_is_one_clear_line_soon(broker: SecureBroker, what: str) -
 def test_a_certificate_for_another_name_is_refused(broker: SecureBroker) -> None:
     address = broker.address.replace(HOST, "localhost")
     with pytest.raises(BrokerError, match="certificate verify failed"):
-        connected_admin(broker.settings(bootstrap_servers=address), 6, CLIENT_LOG)
+        connected_admin(broker.settings(bootstrap_servers=address), 3, CLIENT_LOG)
 
 
 def test_a_producer_with_a_wrong_password_does_not_start(broker: SecureBroker) -> None:
