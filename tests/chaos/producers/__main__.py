@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -42,7 +43,9 @@ def main() -> int:
         report = run.execute(options.seed, started_s + LIMIT_S - REST_S)
     write_report(report, REPORT)
     print_report(report, console)
-    console.print(f"{REPORT}, logs in {LOGS}")
+    if report.is_green:
+        shutil.rmtree(LOGS)
+    console.print(f"{REPORT}{'' if report.is_green else f', logs in {LOGS}'}")
     return 0 if report.is_green else 1
 
 

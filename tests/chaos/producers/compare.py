@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from conf.contracts.trades import TradeRecord, scaled
+from conf.contracts.trades import Close, TradeRecord, scaled
+from conf.names import utc_time
 from tests.chaos.producers.report import SymbolResult
 from tests.support.exchange import ExchangeServer
 from tests.support.producer_runs import check_against_book, closes_of
@@ -101,7 +102,9 @@ def compare_symbol(
     try:
         check_against_book(exchange, symbol, records, gap_ids=result.gap_ids)
     except AssertionError as error:
-        problems.append(f"{symbol}: {' '.join(str(error).split()) or 'an hour differs'}")
+        # A plain assert has no text: say which hours it is about.
+        lines = [str(error)] if str(error) else differing_hours(closes_of(records), candles)
+        problems += [f"{symbol}: {' '.join(line.split())}" for line in lines or ["an hour differs"]]
     closes = closes_of(records)
     return result.model_copy(
         update={
@@ -111,6 +114,20 @@ def compare_symbol(
             "problems": problems,
         }
     )
+
+
+def differing_hours(closes: Sequence[Close], candles: Sequence[Row]) -> list[str]:
+    """Return a line for each hour of which the CLOSE record's ids or count are not the book's."""
+    by_hour = {row["open_time_ms"]: row for row in candles}
+    lines = []
+    for close in closes:
+        row = by_hour.get(close.open_time_ms, {})
+        wanted = tuple(row.get(name) for name in ("first_trade_id", "last_trade_id", "trades"))
+        found = (close.first_trade_id, close.last_trade_id, close.trades)
+        if found != wanted:
+            hour = utc_time(close.open_time_ms).isoformat()
+            lines.append(f"hour {hour} by {close.witness}: ids and count {found}, book {wanted}")
+    return lines
 
 
 def book_trades(

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from conf.contracts.trades import Gap, TradeRecord
-from tests.chaos.producers.compare import Row, differences
+from conf.contracts.trades import Close, Gap, TradeRecord
+from tests.chaos.producers.compare import Row, differences, differing_hours
 
 pytestmark = pytest.mark.unit
 
@@ -96,3 +96,15 @@ def test_a_gap_over_existing_ids_is_found_and_one_over_absent_ids_is_not() -> No
     declared = differences("AUSDT", records, BOOK, 10)
     assert "AUSDT: 1 ids are declared as a gap, and exist: [12] …" in declared.problems
     assert declared.missing == 1
+
+
+def test_hours_with_other_ids_are_named() -> None:
+    closes = [Close(0, "STREAM", 1, 5, 5), Close(3_600_000, "REST", 6, 9, 4)]
+    book = [
+        {"open_time_ms": 0, "first_trade_id": 1, "last_trade_id": 5, "trades": 5},
+        {"open_time_ms": 3_600_000, "first_trade_id": 6, "last_trade_id": 12, "trades": 4},
+    ]
+    assert differing_hours(closes[:1], book) == []
+    assert differing_hours(closes, book) == [
+        "hour 1970-01-01T01:00:00+00:00 by REST: ids and count (6, 9, 4), book (6, 12, 4)"
+    ]
