@@ -151,15 +151,15 @@ def _kinds() -> list[Kind]:
         by_exchange("rest_lag", Group.REST, 4, *_GAP),
         Kind("broker_term", Group.BROKER, 2, _BROKEN, 60.0),
         Kind("broker_kill", Group.BROKER, 2, _BROKEN, 60.0),
-        Kind("broker_pause", Group.BROKER, 3, _BROKEN, 60.0),
+        Kind("broker_pause", Group.BROKER, 2, _BROKEN, 60.0),
         Kind("kill", Group.PROCESS, 6, _STARTED),
-        Kind("kill_starting", Group.PROCESS, 3, _STARTED),
-        Kind("kill_at", Group.PROCESS, 2 * len(ABORT_POINTS), _STARTED),
-        Kind("second", Group.PROCESS, 5, (Sign(Where.EXIT, str(FENCED)),)),
+        Kind("kill_starting", Group.PROCESS, 2, _STARTED),
+        Kind("kill_at", Group.PROCESS, len(ABORT_POINTS), _STARTED),
+        Kind("second", Group.PROCESS, 4, (Sign(Where.EXIT, str(FENCED)),)),
         Kind("zombie", Group.PROCESS, 2, (Sign(Where.EXIT, str(FENCED)),)),
-        Kind("restart", Group.PROCESS, 3, (_incident("stopped"), _incident("gap_filled"))),
+        Kind("restart", Group.PROCESS, 2, (_incident("stopped"), _incident("gap_filled"))),
         by_exchange(
-            "burst", Group.LOAD, 4, _counter("trades_received_total", symbol=True, least=10_000)
+            "burst", Group.LOAD, 2, _counter("trades_received_total", symbol=True, least=10_000)
         ),
         # Settings of the exchange; judged at the end.
         Kind("absent_ids", Group.BOOK, 0, (Sign(Where.RECORD, "incident never_existed", True),)),
