@@ -111,6 +111,18 @@ def test_a_burst_of_an_hour_with_one_order() -> None:
     assert jump_position(orders_) == 0
 
 
+def test_a_burst_ends_before_the_next_order() -> None:
+    ones = np.ones(2, dtype=np.int64)
+    times = np.array([OPEN_MS + 100, OPEN_MS + 110], dtype=np.int64)
+    orders_ = HourOrders(OPEN_MS, ones, ones, ones, times, np.array([True, False]))
+
+    grown = with_burst(orders_, 50)
+
+    assert len(grown.price) == 52
+    assert (np.diff(grown.time_ms) >= 0).all()
+    assert grown.time_ms[-1] == OPEN_MS + 110
+
+
 def test_ids_that_never_existed_are_counted_by_nobody() -> None:
     series = series_of(extras={1: HourExtras(absent_ids=30)})
     check_book(series, 4)
