@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +29,19 @@ from local.process import ManagedProcess
 from producers.topics import ensure_topics
 from streaming.monitor.messages import Message, sort_out
 from streaming.monitor.table import MonitorTable
-from tests.support.bundle import ROOT
+from tests.support.bundle import ROOT, bundle_of
 from tests.support.candle_records import HOUR
 from tests.support.dashboard_data import PostgresServer, create_namespace
 from tests.support.eventually import eventually
+from tests.support.exchange import ExchangeServer
 from tests.support.json_topics import JsonWriter, KafkaBroker, Record
+from tests.support.producer_runs import producer, read_topic
 
 pytestmark = pytest.mark.integration
 
 COMMAND = [sys.executable, "-m", "streaming.monitor"]
 WAIT_S = 60.0
+SPEED = 600
 
 
 @dataclass
@@ -169,6 +172,35 @@ def test_what_is_written_becomes_rows(run: Run) -> None:
     ]
     fresh = "SELECT clock_timestamp() - updated_at BETWEEN '0 s' AND '1 min' FROM feed_status"
     assert run.rows(fresh) == [(True,)]
+
+
+def test_what_a_producer_tells_becomes_rows(
+    run: Run, exchange_server: Callable[..., ExchangeServer]
+) -> None:
+    symbols = "BTCUSDT,ETHUSDT"
+    exchange = exchange_server(symbols=symbols, speed=SPEED, hold=True, history_hours=24)
+    settings = bundle_of(run.environment, run.namespace, run.log_dir)
+    variables = {"NEXTHOUR_SYMBOLS": symbols, "NEXTHOUR_SPEED": SPEED}
+    states = "SELECT symbol, state FROM feed_status ORDER BY symbol"
+    with run.monitor(), producer(settings, exchange, run.log_dir, **variables) as source:
+        eventually(source.is_healthy, WAIT_S)
+        exchange.post("/clock/start")
+        eventually(lambda: run.rows(states) == [("BTCUSDT", "live"), ("ETHUSDT", "live")], WAIT_S)
+        exchange.post("/faults", {"kind": "drop", "symbol": "BTCUSDT", "count": 3})
+        filled = (
+            "SELECT count(*) > 0 FROM incident WHERE kind = 'gap_filled' AND symbol = 'BTCUSDT'"
+        )
+        eventually(lambda: run.rows(filled) == [(True,)], WAIT_S)
+        source.process.ask_to_stop()
+        assert source.process.wait(15) == 0
+        stopped = [("BTCUSDT", "stopped"), ("ETHUSDT", "stopped")]
+        eventually(lambda: run.rows(states) == stopped, WAIT_S)
+        incidents = read_topic(run.servers.kafka, run.namespace.incidents_topic)
+        eventually(lambda: len(run.numbers()) == len(incidents), WAIT_S)
+    bad = "SELECT detail->>'bad', (detail->>'feed')::int > 0 FROM job_status WHERE job = 'monitor'"
+    assert run.rows(bad) == [("0", True)]
+    ids = "SELECT max(last_trade_id) > 0, max(lag_ms) >= 0, max(held) >= 0 FROM feed_status"
+    assert run.rows(ids) == [(True, True, True)]
 
 
 def test_kills_in_the_middle_double_nothing_and_lose_nothing(run: Run) -> None:
