@@ -53,13 +53,18 @@ def judge_book(
     for kind, by_symbol in wanted.items():
         for symbol, count in by_symbol.items():
             tallies[kind].injected += 1
-            is_told = kind != "absent_ids" or incidents_of("never_existed", symbol) > 0
-            if found[kind].get(symbol, 0) == count and is_told:
+            shown = found[kind].get(symbol, 0)
+            if kind == "halted_hour":  # nothing in the topic says it, so a restart tells it again
+                is_shown = shown >= count
+            elif kind == "absent_ids":
+                is_shown = shown == count and incidents_of("never_existed", symbol) > 0
+            else:
+                is_shown = shown == count
+            if is_shown:
                 tallies[kind].seen[str(KINDS[kind].signs[0])] += 1
             else:
                 problems.append(
-                    f"not seen: {kind} {symbol}: {count} in the book, "
-                    f"{found[kind].get(symbol, 0)} in the topics"
+                    f"not seen: {kind} {symbol}: {count} in the book, {shown} in the topics"
                 )
     return problems
 
