@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import structlog
 
+from conf.connections.schema_registry import SchemaRegistryError, with_registered_id
 from conf.contracts.incidents import IncidentKind
 from conf.names import Namespace
 from conf.producer import ProducerSettings
@@ -34,7 +35,7 @@ from producers.session import Session, SessionParts
 from producers.standby import wait_for_turn
 from producers.tail import Tail, TailReader
 from producers.threads import in_thread
-from producers.topics import ensure_topics
+from producers.topics import ensure_topics, topic_exists
 from producers.totals import Totals
 
 log = structlog.get_logger(__name__)
@@ -122,7 +123,9 @@ class Application:
             self._unlisted = await check_symbols(
                 rest, self._symbols, self._config.exchange.rest_url
             )
+            await in_thread(self._refuse_unknown)
             await in_thread(lambda: ensure_topics(self._config.kafka, self._config.run))
+            self._config = replace(self._config, kafka=await in_thread(self._with_schema_id))
             if self._config.producer.standby:
                 await self._stand_by()
             while not await self._one_session(rest):
@@ -221,14 +224,36 @@ class Application:
         )
         return await Session.open(parts, sink, producer, tails)
 
-    def _leave_out_unlisted(self, tails: dict[str, Tail]) -> None:
-        """Go on without symbols that the exchange lists no more; refuse ones it never listed.
+    def _with_schema_id(self) -> KafkaSettings:
+        """Register the schema, where a registry is configured, and return settings with its id.
 
         Raises:
-            StartupError: naming those of which nothing was ever published.
+            StartupError: if the registry cannot be used.
         """
-        never = [symbol for symbol in self._unlisted if tails[symbol].last_id is None]
+        try:
+            return with_registered_id(self._config.kafka, self._namespace.trades_topic)
+        except SchemaRegistryError as error:
+            raise StartupError(str(error)) from error
+
+    def _refuse_unknown(self) -> None:
+        """Refuse symbols that the exchange does not list and that were never followed here.
+
+        Raises:
+            StartupError: naming them.
+        """
+        if not self._unlisted:
+            return
+        topic = self._namespace.trades_topic
+        followed: set[str] = set()
+        if topic_exists(self._config.kafka, topic):
+            with TailReader(self._config.kafka, topic, self._config.run.venue) as reader:
+                tails = reader.read(self._unlisted)
+            followed = {symbol for symbol, tail in tails.items() if tail.last_id is not None}
+        never = [symbol for symbol in self._unlisted if symbol not in followed]
         refuse_unknown(never, self._config.exchange.rest_url)
+
+    def _leave_out_unlisted(self, tails: dict[str, Tail]) -> None:
+        """Go on without symbols that the exchange lists no more."""
         for symbol in self._unlisted:
             del tails[symbol]
             self._incidents.report(

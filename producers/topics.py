@@ -9,6 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
+from conf.connections.kafka import BrokerError, connected_admin
 from conf.names import Namespace
 from conf.settings import KafkaSettings, RunSettings
 from producers.errors import StartupError
@@ -75,18 +76,29 @@ def ensure_topics(kafka: KafkaSettings, run: RunSettings) -> None:
         StartupError: if no broker answers, a topic cannot be made, or one has other settings.
     """
     specs = topic_specs(kafka, Namespace(run.namespace))
-    admin = AdminClient(kafka.client_config(), logger=CLIENT_LOG)
     try:
-        listed = admin.list_topics(timeout=TIMEOUT_S).topics
+        admin, listed = connected_admin(kafka, TIMEOUT_S, CLIENT_LOG)
         missing = [spec for spec in specs if spec.name not in listed]
         made = _create(admin, missing, kafka.replication_factor)
         _check(admin, [spec for spec in specs if spec.name not in made])
+    except BrokerError as error:
+        raise StartupError(str(error)) from error
     except KafkaException as error:
-        message = (
-            f"no Kafka at {kafka.bootstrap_servers} ({kafka_error(error).str()}); "
-            "start a broker or set NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS"
-        )
+        message = f"the topics cannot be looked at: {kafka_error(error).str()}"
         raise StartupError(message) from error
+
+
+def topic_exists(kafka: KafkaSettings, name: str) -> bool:
+    """Tell whether a topic exists.
+
+    Raises:
+        StartupError: if no broker answers.
+    """
+    try:
+        _, listed = connected_admin(kafka, TIMEOUT_S, CLIENT_LOG)
+    except BrokerError as error:
+        raise StartupError(str(error)) from error
+    return name in listed
 
 
 def _create(admin: AdminClient, specs: list[TopicSpec], replication: int) -> set[str]:
