@@ -61,6 +61,7 @@ class TopicSource:
         self._servers = kafka.bootstrap_servers
         self._topics = (namespace.incidents_topic, namespace.feed_topic)
         self._is_cut_off = threading.Event()
+        self._reason = ""
         options = {
             **kafka.client_config(),
             "group.id": f"{namespace.name}.monitor",
@@ -77,7 +78,7 @@ class TopicSource:
         except KafkaException as error:
             message = (
                 f"the Kafka client refuses its settings ({error.args[0].str()}): "
-                "correct NEXTHOUR_KAFKA_..."
+                "correct NEXTHOUR_KAFKA_…"
             )
             raise KafkaAwayError(message) from error
 
@@ -140,11 +141,15 @@ class TopicSource:
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - it has no public name
             self._is_cut_off.set()
+        else:
+            self._reason = error.str()
 
     def _away(self, error: KafkaException) -> KafkaAwayError:
+        # A call that no broker answers says only that; the reason is told by a callback, now.
+        self._consumer.poll(0)
         return KafkaAwayError(
-            f"Kafka at {self._servers} does not answer ({error.args[0].str()}): is it started, "
-            "and is NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS right?",
+            f"Kafka at {self._servers} does not answer ({self._reason or error.args[0].str()}): "
+            "is it started, and are the NEXTHOUR_KAFKA_… settings right?"
         )
 
 

@@ -357,6 +357,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_start(run: Run) -> None:
     ("change", "words"),
     [
         ({"NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "Kafka at 127.0.0.1:1"),
+        ({"NEXTHOUR_KAFKA_SECURITY_PROTOCOL": "SSL"}, "SSL handshake failed"),
         (
             {"NEXTHOUR_KAFKA_SECURITY_PROTOCOL": "SSL", "NEXTHOUR_KAFKA_SSL_CA_LOCATION": "/no"},
             "client refuses its settings",
