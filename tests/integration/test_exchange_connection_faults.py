@@ -145,22 +145,18 @@ async def test_the_life_of_open_websockets_may_be_changed() -> None:
 
 
 async def test_too_many_attempts_are_answered_with_429() -> None:
-    given = settings(connect_attempts=2, connect_window_s=0.5)
+    given = settings(connect_attempts=2, connect_window_s=100)
     async with running(given) as exchange:
         url = f"{exchange.ws_url}/ws"
         assert await opens(url)
         assert await opens(url)
         with pytest.raises(websockets.InvalidStatus) as caught:
             await connect(url)
-        async with asyncio.timeout(BOUND_S):
-            while not await opens(url):
-                await asyncio.sleep(0.55)  # each attempt counts, so knocking would go on for ever
         status = await control(exchange, "/status")
 
     assert caught.value.response.status_code == 429
-    assert caught.value.response.headers["Retry-After"] == "1"
-    assert status["connections_refused"] >= 1
-    assert status["connection_attempts"] >= 4
+    assert 90 < int(caught.value.response.headers["Retry-After"]) <= 100
+    assert (status["connection_attempts"], status["connections_refused"]) == (3, 1)
 
 
 @pytest.mark.parametrize(("form", "nested"), [("flat", (0, 0)), ("nested", (1, 1))])

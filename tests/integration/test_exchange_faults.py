@@ -76,7 +76,13 @@ def parse(text: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize(
-    "body", [[], {"kind": "fire", "symbol": "BTCUSDT"}, {"kind": "drop", "symbol": "X"}]
+    "body",
+    [
+        [],
+        {"kind": "fire", "symbol": "BTCUSDT"},
+        {"kind": "drop", "symbol": "X"},
+        {"kind": "cut", "seconds": 1},
+    ],
 )
 async def test_a_wrong_fault_is_refused(body: Any) -> None:
     async with running(settings()) as exchange, httpx.AsyncClient() as client:
@@ -84,3 +90,26 @@ async def test_a_wrong_fault_is_refused(body: Any) -> None:
 
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), [("/faults", "{"), ("/symbols", "{"), ("/symbols", "[]")]
+)
+async def test_what_is_no_request_is_refused(path: str, text: str) -> None:
+    async with running(settings()) as exchange, httpx.AsyncClient() as client:
+        answer = await client.post(f"{exchange.control_url}{path}", content=text)
+
+    assert answer.status_code == 400
+    assert len(answer.json()["error"].splitlines()) == 1
+
+
+async def test_there_is_no_burst_where_nothing_trades() -> None:
+    async with running(settings()) as exchange, httpx.AsyncClient() as client:
+        await control(exchange, "/symbols", {"symbol": "BTCUSDT", "status": "BREAK"})
+        burst = {"kind": "burst", "symbol": "BTCUSDT", "count": 5}
+        answer = await client.post(f"{exchange.control_url}/faults", json=burst)
+        faults = await control(exchange, "/faults")
+
+    assert answer.status_code == 400
+    assert "TRADING" in answer.json()["error"]
+    assert faults["injected"] == {"status": 1}

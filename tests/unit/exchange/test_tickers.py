@@ -73,6 +73,20 @@ def test_the_rolling_day_is_the_sum_of_its_trades(now_ms: int) -> None:
     assert (bar.volume, bar.quote) == (quantity.sum(), (price * quantity).sum())
 
 
+def test_a_trade_leaves_the_rolling_day_when_it_is_24_hours_old() -> None:
+    hour = SERIES.trades(START_MS - 10 * HOUR_MS)
+    assert hour is not None
+    moment = int(hour.moments()[len(hour.price) // 2])
+    leaving = int((hour.moments() == moment).sum())
+    last_id = int(hour.trade_id[hour.moments() <= moment][-1])
+
+    before, after = (rolling_day(SERIES, moment + DAY_MS + step) for step in (-1, 0))
+
+    assert before is not None
+    assert after is not None
+    assert (before.first_id, after.first_id) == (last_id - leaving + 1, last_id + 1)
+
+
 def test_a_young_symbol_has_what_there_is() -> None:
     bar = rolling_day(SERIES, SERIES.first_open_ms + 2 * HOUR_MS - 1)
 
