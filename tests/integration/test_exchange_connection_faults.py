@@ -10,6 +10,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from conf.names import HOUR_MS
 from exchange.server import running
 from tests.support.standin import control, settings, until_closed
 
@@ -62,12 +63,15 @@ async def test_a_half_open_socket_says_nothing_and_is_aborted_then() -> None:
         begin_s = time.monotonic()
         await control(exchange, "/faults", {"kind": "half_open", "seconds": 1.0})
         silent = await control(exchange, "/status")
+        silent_ms = (await control(exchange, "/clock"))["now_ms"]
         pong = asyncio.ensure_future(await stream.ping())
         messages, ended = await until_closed(stream)
         lasted_s = time.monotonic() - begin_s
+        end_ms = (await control(exchange, "/clock"))["now_ms"]
 
     assert (silent["clients"], silent["connections_open"]) == (0, 1)
-    assert len(messages) < 50  # what was under way before; an open stream had sent hundreds
+    assert all(message["T"] <= silent_ms for message in messages)  # what was under way before
+    assert end_ms > silent_ms + HOUR_MS
     assert not pong.done() or pong.exception() is not None
     assert ended.rcvd is None
     assert lasted_s >= 0.95
