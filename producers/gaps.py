@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from conf.contracts.trades import Close, Gap
@@ -71,3 +71,11 @@ def hole_between(
     """
     start = max(hour_open_ms(time_before_ms), not_before_ms)
     return Hole(first_id, last_id, start, max(start, hour_open_ms(time_after_ms)))
+
+
+def last_rejected(first: int, rejected: Mapping[int, str], held: Container[int]) -> int:
+    """Return the last id of the run from `first` on that was rejected for one and the same reason."""
+    last = first
+    while rejected.get(last + 1) == rejected[first] and last + 1 not in held:
+        last += 1
+    return last

@@ -62,6 +62,7 @@ class Hours:
         self._halted: set[int] = set()
         self._passed_halted: list[int] = []
         self._disputed: list[int] = []
+        self._absent: dict[int, int] = {}
         self._proven: int | None = None
         self._contradictions = 0
 
@@ -77,6 +78,10 @@ class Hours:
             known = self._published[self._current_from] = IdRange(trade_id, trade_id)
         known.last = trade_id
         self._current = known
+
+    def absent(self, hour: int, ids: int) -> None:
+        """Note ids that never existed, before a trade of this hour: its kline does not count them."""
+        self._absent[hour] = self._absent.get(hour, 0) + ids
 
     def add_witness(self, close: Close) -> bool:
         """Note the stream's witness of an hour; it replaces one from REST.
@@ -258,7 +263,7 @@ class Hours:
             if witness is None and hour not in self._halted:
                 return
             if witness is not None and witness.witness == "REST":
-                witness = self.pending[hour] = _with_ids(witness, first)
+                witness = self.pending[hour] = _with_ids(witness, first, self._absent.get(hour, 0))
             if witness is not None and witness.trades:
                 first = None if witness.last_trade_id is None else witness.last_trade_id + 1
             hour += HOUR_MS
@@ -283,15 +288,16 @@ class Hours:
         self.pending.pop(hour, None)
         self._halted.discard(hour)
         self._published = {h: ids for h, ids in self._published.items() if h > hour}
+        self._absent = {h: ids for h, ids in self._absent.items() if h > hour}
         self._proven = None
         self._contradictions = 0
         self.next_open_ms = hour + HOUR_MS
         self._derive_next()
 
 
-def _with_ids(witness: Close, first: int | None) -> Close:
+def _with_ids(witness: Close, first: int | None, absent: int) -> Close:
     if not witness.trades:
         return replace(witness, first_trade_id=-1, last_trade_id=-1)
     if first is None:
         return witness
-    return replace(witness, first_trade_id=first, last_trade_id=first + witness.trades - 1)
+    return replace(witness, first_trade_id=first, last_trade_id=first + witness.trades + absent - 1)

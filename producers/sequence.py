@@ -16,7 +16,7 @@ from conf.contracts.incidents import Incident
 from conf.contracts.trades import Close, TradeRecord
 from conf.names import hour_open_ms
 from producers.gap_watch import NEVER_EXISTED, GapWatch
-from producers.gaps import gaps_by_hour, hole_between
+from producers.gaps import gaps_by_hour, hole_between, last_rejected
 from producers.hours import Hours
 from producers.messages import ClosedKline, Trade
 from producers.questions import (
@@ -86,7 +86,7 @@ class Sequencer:
     @property
     def known_last_id(self) -> int:
         """Highest id that was seen or spoken of, -1 if none was."""
-        return self._target if self.hours is None else self._wanted_last()
+        return max(self._target, -1 if self.hours is None else self.hours.known_last_id())
 
     @property
     def incidents(self) -> list[Incident]:
@@ -94,12 +94,12 @@ class Sequencer:
         return self._watch.pending
 
     def take_incidents(self) -> list[Incident]:
-        """Return what happened since the last call."""
+        """Return them, once."""
         return self._watch.take()
 
     def is_settled(self) -> bool:
         """Tell whether nothing is held and no known id is missing."""
-        return not self._held and (self.hours is None or self._wanted_last() <= self._last)
+        return not self._held and (self.hours is None or self.known_last_id <= self._last)
 
     # Inputs from the stream
 
@@ -203,7 +203,9 @@ class Sequencer:
                 self._hold(trade)
         self._drain(outputs)
         while self._last + 1 in rejected:
-            outputs += self._declare_rejected(rejected, now_ms)
+            first = self._last + 1
+            last = last_rejected(first, rejected, self._held)
+            outputs += self._declare(first, f"rejected: {rejected[first]}", now_ms, last)
             self._drain(outputs)
         if self._last > before:
             self._fill_wait.reset()
@@ -254,8 +256,7 @@ class Sequencer:
         if isinstance(request, FetchTrades) and self._last + 1 == request.first_id:
             outputs = self._give_up_late(reason, now_s, now_ms)
             self._close_hours(outputs, now_ms)
-        wait = self._fill_wait if isinstance(request, FetchTrades) else self._hour_wait
-        wait.back_off(now_s)
+        (self._fill_wait if isinstance(request, FetchTrades) else self._hour_wait).back_off(now_s)
         return outputs
 
     def end(self, now_ms: int) -> list[Output]:
@@ -270,12 +271,11 @@ class Sequencer:
             self._begin(Start(before, first.trade_time_ms, hour, first.trade_id, first.trade_id))
             self._drain(outputs)
         assert self.hours is not None
-        while self._wanted_last() > self._last:
+        while self.known_last_id > self._last:
             outputs += self._declare(self._last + 1, "series ended", now_ms)
             self._drain(outputs)
         self._close_hours(outputs, now_ms)
-        outputs += [self._close_record(close, now_ms) for close in self.hours.take_open()]
-        return outputs
+        return outputs + self._close_records(self.hours.take_open(), now_ms)
 
     # Inside
 
@@ -314,13 +314,9 @@ class Sequencer:
         while (trade := held.pop(self._last + 1, None)) is not None:
             outputs += self._publish(trade)
 
-    def _wanted_last(self) -> int:
-        assert self.hours is not None
-        return max(self._target, self.hours.known_last_id())
-
     def _hole(self, now_s: float) -> tuple[int, int] | None:
         first = self._last + 1
-        last = min(self._held) - 1 if self._held else self._wanted_last()
+        last = min(self._held) - 1 if self._held else self.known_last_id
         if last < first:
             self._hole_first = None
             return None
@@ -344,9 +340,9 @@ class Sequencer:
     def _no_progress(self, trades: Sequence[Trade], now_s: float, now_ms: int) -> list[Output]:
         later = [t.trade_id for t in trades if t.trade_id > self._last]
         self._fill_wait.back_off(now_s)
+        self._proofs += bool(later)
         if not later:
             return self._give_up_late("not in REST", now_s, now_ms)
-        self._proofs += 1
         if self._proofs < PROOFS_NEEDED:
             return []
         outputs = self._declare(self._last + 1, f"{NEVER_EXISTED}: REST has only later ids", now_ms)
@@ -361,13 +357,6 @@ class Sequencer:
         self._drain(outputs)
         return outputs
 
-    def _declare_rejected(self, rejected: Mapping[int, str], now_ms: int) -> list[Output]:
-        """Declare the ids from the next one on that were rejected for one and the same reason."""
-        first = last = self._last + 1
-        while rejected.get(last + 1) == rejected[first] and last + 1 not in self._held:
-            last += 1
-        return self._declare(first, f"rejected: {rejected[first]}", now_ms, last)
-
     def _declare(
         self, first: int, reason: str, now_ms: int, last: int | None = None
     ) -> list[Output]:
@@ -375,7 +364,7 @@ class Sequencer:
         assert self.hours is not None
         following = self._held.get(min(self._held, default=-1))
         if last is None:
-            last = self._wanted_last() if following is None else following.trade_id - 1
+            last = self.known_last_id if following is None else following.trade_id - 1
         time_after = now_ms if following is None else following.trade_time_ms
         hole = hole_between(first, last, self._last_time_ms, time_after, self.hours.next_open_ms)
         gaps = gaps_by_hour(hole, self.hours.pending.values(), reason)
@@ -383,25 +372,26 @@ class Sequencer:
         name = reason.split(":")[0]
         self.counts.gaps_by_reason[name] = self.counts.gaps_by_reason.get(name, 0) + 1
         self._watch.declared(first, last, reason, now_ms)
+        if reason.startswith(NEVER_EXISTED):
+            self.hours.absent(hour_open_ms(time_after), last - first + 1)
         self._last = last
         return [
             gap_record(self.symbol, hour, gap, self._last_time_ms, now_ms) for hour, gap in gaps
         ]
 
     def _count_filled(self, now_ms: int) -> None:
-        if self._held or self._wanted_last() > self._last or not self._watch.is_open:
+        if self._held or self.known_last_id > self._last or not self._watch.is_open:
             return
         self.counts.gaps_filled += 1
         self._watch.filled(now_ms)
 
     def _close_hours(self, outputs: list[Output], now_ms: int) -> None:
         assert self.hours is not None
-        for close in self.hours.take_closable(self._last):
-            outputs.append(self._close_record(close, now_ms))
+        outputs += self._close_records(self.hours.take_closable(self._last), now_ms)
         for hour in self.hours.take_halted():
             self._watch.halted(hour)
         for hour in self.hours.take_disputed():
             self._watch.disputed(hour)
 
-    def _close_record(self, close: Close, now_ms: int) -> TradeRecord:
-        return close_record(self.symbol, close, self._last_time_ms, now_ms)
+    def _close_records(self, closes: Sequence[Close], now_ms: int) -> list[Output]:
+        return [close_record(self.symbol, close, self._last_time_ms, now_ms) for close in closes]

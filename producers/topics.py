@@ -131,10 +131,8 @@ def _create(admin: AdminClient, specs: list[TopicSpec], replication: int) -> set
 
 
 def _check(admin: AdminClient, specs: list[TopicSpec]) -> None:
-    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
-    configs = admin.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
-    by_name = {resource.name: future.result() for resource, future in configs.items()}
     for spec in specs:
+        # First, since it waits for a topic that another shard has made a moment ago.
         found = _partitions(admin, spec.name)
         if found != spec.partitions:
             message = (
@@ -142,6 +140,10 @@ def _check(admin: AdminClient, specs: list[TopicSpec]) -> None:
                 "move, so set NEXTHOUR_KAFKA_TRADES_PARTITIONS or use another NEXTHOUR_NAMESPACE"
             )
             raise StartupError(message)
+    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
+    configs = admin.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
+    by_name = {resource.name: future.result() for resource, future in configs.items()}
+    for spec in specs:
         for option in spec.checked:
             value = by_name[spec.name][option].value
             if sorted(value.split(",")) != sorted(spec.config.get(option, value).split(",")):

@@ -19,13 +19,19 @@ def java_options(kafka: KafkaSettings) -> dict[str, str]:
         module = "scram.Scram" if "SCRAM" in (kafka.sasl_mechanism or "") else "plain.Plain"
         options["kafka.sasl.jaas.config"] = (
             f"org.apache.kafka.common.security.{module}LoginModule required "
-            f'username="{kafka.sasl_username}" '
-            f'password="{kafka.sasl_password.get_secret_value()}";'
+            f"username={_quoted(kafka.sasl_username)} "
+            f"password={_quoted(kafka.sasl_password.get_secret_value())};"
         )
     if kafka.ssl_ca_location:
         options["kafka.ssl.truststore.type"] = "PEM"
         options["kafka.ssl.truststore.location"] = kafka.ssl_ca_location
     return options
+
+
+def _quoted(text: str) -> str:
+    """Return a value of a JAAS line: a quote or backslash in a password must not end it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 # A transaction ends with a marker that is no record. To get past it the consumer asks once more, and on a

@@ -48,7 +48,9 @@ ROOT = Path(__file__).parents[2]
 H0 = 490_000 * HOUR_MS
 STORE_PASSWORD = "changeit"
 SCRAM = ("SCRAM-SHA-512", "producer", "s3cret with blank")
-PLAIN = ("PLAIN", "reader", "an0ther")
+PLAIN = ("PLAIN", "reader", 'an0"th\\er')
+# as a JAAS line wants it
+JAAS_PASSWORD = PLAIN[2].replace("\\", "\\\\").replace('"', '\\"')
 NAMESPACES = ("secure", "secure-spark", "secure-python")
 CLEAR_S = 10.0
 
@@ -112,7 +114,7 @@ def secure_plan(folder: Path, ports: PortClaims) -> tuple[local_kafka.KafkaPlan,
         "inter.broker.listener.name": "PLAINTEXT",
         "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
         "listener.name.secure.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
-        "listener.name.secure.plain.sasl.jaas.config": f'{modules}.plain.PlainLoginModule required user_{PLAIN[1]}="{PLAIN[2]}";',
+        "listener.name.secure.plain.sasl.jaas.config": f'{modules}.plain.PlainLoginModule required user_{PLAIN[1]}="{JAAS_PASSWORD}";',
         "listener.name.secure.ssl.keystore.type": "PKCS12",
         "listener.name.secure.ssl.keystore.location": store,
         "listener.name.secure.ssl.keystore.password": STORE_PASSWORD,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
@@ -80,6 +81,16 @@ def test_topics_are_made_as_designed_and_a_second_call_changes_nothing(settings:
         assert int(found["retention.ms"]) == days * 86_400_000
         assert found["message.timestamp.type"] == stamp
         assert found["compression.type"] == compression
+
+
+def test_several_producers_may_start_at_once(settings: Bundle) -> None:
+    """Who comes second meets topics that are made but not yet everywhere known."""
+    names = [f"{settings.namespace.name}-{number}" for number in range(5)]
+    with ThreadPoolExecutor(4) as pool:
+        for name in names:
+            run = RunSettings(namespace=name)
+            for start in [pool.submit(ensure_topics, settings.kafka, run) for _ in range(4)]:
+                start.result()
 
 
 @pytest.mark.parametrize(

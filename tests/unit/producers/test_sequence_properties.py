@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from conf.contracts.trades import Close
 from conf.names import HOUR_MS
+from producers.gap_watch import NEVER_EXISTED
 from producers.messages import ClosedKline, Trade
 from producers.questions import FetchKlines, FetchTail, FetchTrades, Policy, Start
 from producers.sequence import Output, Sequencer
@@ -23,10 +24,11 @@ POLICY = Policy(hold_limit=5, fill_grace_s=0.1, kline_grace_ms=3_000)
 
 @dataclass(frozen=True)
 class Market:
-    """The truth: trades per hour, None for a halted hour."""
+    """The truth: trades per hour, None for a halted hour; `absent` ids never exist before a trade."""
 
     first_id: int
     counts: tuple[int | None, ...]
+    absent: tuple[int, ...] = ()
 
     def hours(self) -> list[tuple[int, list[Trade] | None]]:
         hours: list[tuple[int, list[Trade] | None]] = []
@@ -36,8 +38,14 @@ class Market:
             if count is None:
                 hours.append((open_ms, None))
                 continue
-            hours.append((open_ms, [trade(next_id + i, open_ms + i) for i in range(count)]))
-            next_id += count
+            trades = []
+            for i in range(count):
+                position = sum(len(t or []) for _, t in hours) + i
+                # Not before the first one: a series begins at an id that exists.
+                next_id += self.absent[position] if 0 < position < len(self.absent) else 0
+                trades.append(trade(next_id, open_ms + i))
+                next_id += 1
+            hours.append((open_ms, trades))
         return hours
 
     def trades(self) -> list[Trade]:
@@ -113,14 +121,19 @@ def check_series(market: Market, outputs: list[Output]) -> None:
         t.trade_id for t in market.trades()
     ]
     records = [r for r in outputs if not isinstance(r, Trade)]
-    assert {r.kind for r in records} <= {"CLOSE"}
-    closes = [r.close for r in records]
+    declared = {i for r in records if r.gap for i in range(r.gap.first_id, r.gap.last_id + 1)}
+    ids = {t.trade_id for t in market.trades()}
+    assert declared == set(range(min(ids), max(ids) + 1)) - ids
+    assert all(r.gap.reason.startswith(NEVER_EXISTED) for r in records if r.gap)
+    closes = [r.close for r in records if r.close]
     truth = market.klines()
     assert [replace(c, witness="") for c in closes if c] == [replace(k, witness="") for k in truth]
     published = market.first_id - 1
     for output in outputs:
         if isinstance(output, Trade):
             published = output.trade_id
+        elif output.gap is not None:
+            published = max(published, output.gap.last_id)
         elif output.close is not None and output.close.trades:
             assert output.close.last_trade_id is not None
             assert output.close.last_trade_id <= published
@@ -199,6 +212,61 @@ def test_a_restart_anywhere_goes_on_without_loss_or_repetition(
         elif isinstance(event, ClosedKline):
             outputs += second.on_kline(event)
     outputs += run_to_rest(market, second, 100.0)
+    check_series(market, outputs)
+
+
+@given(runs(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_restarts_holes_and_rest_in_any_order_give_the_same_series(
+    run: tuple[Market, list[Trade | ClosedKline | float]], data: st.DataObject
+) -> None:
+    """Several processes one after the other; of each the last records may not be committed."""
+    market, events = run
+    cuts = data.draw(st.lists(st.integers(0, len(events)), max_size=3).map(sorted))
+    outputs: list[Output] = []
+    sequencer = Sequencer(SYMBOL, POLICY, start_of(market))
+    now_s, begun = 1.0, 0
+    for index, event in enumerate([*events, None]):
+        while index in cuts:
+            cuts.remove(index)
+            # What an earlier process committed stays; a tail of this one's may be lost.
+            outputs = outputs[: data.draw(st.integers(begun, len(outputs)))]
+            begun = len(outputs)
+            sequencer = Sequencer(SYMBOL, POLICY, start_from(market, outputs))
+        now_s += 0.2
+        if isinstance(event, Trade):
+            outputs += sequencer.on_trade(event)
+        elif isinstance(event, ClosedKline):
+            outputs += sequencer.on_kline(event)
+        elif event is not None:
+            outputs += answer(market, sequencer, now_s, lag=int(event * 4), fails=event == 1.0)
+    outputs += run_to_rest(market, sequencer, now_s)
+    check_series(market, outputs)
+    assert sequencer.is_settled()
+
+
+@given(runs(), st.lists(st.sampled_from([0, 0, 0, 1, 3]), max_size=25))
+@settings(max_examples=100, deadline=None)
+def test_ids_that_never_existed_are_declared_and_the_series_goes_on(
+    run: tuple[Market, list[Trade | ClosedKline | float]], absent: list[int]
+) -> None:
+    """The stream of a market with missing ids, whole and in order; REST may fail in between."""
+    market = replace(run[0], absent=tuple(absent))
+    sequencer = Sequencer(SYMBOL, POLICY, start_of(market))
+    outputs: list[Output] = []
+    now_s = 1.0
+    moods = [event for event in run[1] if isinstance(event, float)]
+    for open_ms, trades in market.hours():
+        for one in trades or []:
+            outputs += sequencer.on_trade(one)
+            now_s += 0.2
+            if moods:
+                fails = moods.pop() == 1.0
+                outputs += answer(market, sequencer, now_s, lag=0, fails=fails)
+        if trades is not None:
+            closed = ClosedKline(SYMBOL, kline(open_ms, trades), open_ms + HOUR_MS)
+            outputs += sequencer.on_kline(closed)
+    outputs += run_to_rest(market, sequencer, now_s)
     check_series(market, outputs)
 
 
