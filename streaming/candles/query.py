@@ -10,6 +10,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from conf.connections.hdfs import open_hdfs, write_replacing
 from conf.connections.postgres import connect
+from conf.connections.schema_registry import SchemaRegistryError, with_registered_id
 from conf.settings import CandleSettings
 from streaming.candles.aggregate import aggregate_hours
 from streaming.candles.decode import decode_records
@@ -19,6 +20,7 @@ from streaming.candles.sink import QUERY, CandleSink
 from streaming.candles.table import CandleTable
 from streaming.candles.topic import CandleTopic
 from streaming.context import PipelineContext
+from streaming.errors import StartError
 from streaming.kafka_source import read_stream
 
 OBSERVATION = "records"
@@ -52,11 +54,19 @@ def build_sink(context: PipelineContext) -> CandleSink:
 
 
 def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
-    """Start the query; it runs until it is stopped or a store refuses a batch."""
+    """Start the query; it runs until it is stopped or a store refuses a batch.
+
+    Raises:
+        StartError: if a schema registry is configured and cannot be used.
+    """
     namespace = context.namespace
+    try:
+        kafka = with_registered_id(context.kafka, namespace.trades_topic)
+    except SchemaRegistryError as error:
+        raise StartError(str(error)) from error
     rows = read_stream(
         session,
-        context.kafka,
+        kafka,
         namespace.trades_topic,
         max_offsets_per_trigger=context.spark.max_offsets_per_trigger,
     )
@@ -65,7 +75,7 @@ def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
     hours = candle_hours(
         rows.coalesce(session.sparkContext.defaultParallelism),
         context.candle,
-        schema_id=context.kafka.trades_schema_id,
+        schema_id=kafka.trades_schema_id,
         speed=context.run.speed,
     )
     return (
