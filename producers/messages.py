@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from conf.contracts.trades import INT64_MAX, SCALE, Close, ContractError, scaled
+from conf.contracts.errors import ContractError
+from conf.contracts.trades import INT64_MAX, SCALE, Close, scaled
 from conf.names import HOUR_MS
 from producers.errors import BadMessage, Reason
 

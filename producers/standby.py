@@ -15,8 +15,8 @@ from collections.abc import Callable
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from conf.contracts.errors import ContractError
 from conf.contracts.feed import FeedState, decode_feed_status
-from conf.contracts.trades import ContractError
 from conf.settings import KafkaSettings
 from producers.kafka_errors import CLIENT_LOG
 

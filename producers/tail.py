@@ -22,7 +22,8 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from conf.contracts.trades import Close, ContractError, TradeRecord, decode
+from conf.contracts.errors import ContractError
+from conf.contracts.trades import Close, TradeRecord, decode
 from conf.settings import KafkaSettings
 from producers.errors import SinkBrokenError, StartupError
 from producers.kafka_errors import CLIENT_LOG, kafka_error, translated

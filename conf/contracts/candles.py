@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
-from conf.contracts.trades import ContractError
+from conf.contracts.errors import ContractError
 
 Verdict = Literal["complete", "quiet", "partial", "disputed"]
 

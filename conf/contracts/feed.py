@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import orjson
 
-from conf.contracts.trades import ContractError
+from conf.contracts.errors import ContractError
 
 
 class FeedState(StrEnum):

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from conf.contracts.candles import decimal_text
-from conf.contracts.trades import ContractError
+from conf.contracts.errors import ContractError
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DECIMAL_FIELDS = ("last_close", "q05", "q25", "q50", "q75", "q95")

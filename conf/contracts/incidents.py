@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from conf.contracts.trades import ContractError
+from conf.contracts.errors import ContractError
 
 
 class IncidentKind(StrEnum):

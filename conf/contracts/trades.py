@@ -18,6 +18,8 @@ import fastavro
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
+from conf.contracts.errors import ContractError
+
 SCALE = 8
 UNIT = Decimal(10) ** SCALE
 INT64_MAX = 2**63 - 1
@@ -30,10 +32,6 @@ WriterSchemas = Mapping[int, Any]
 """Parsed Avro schemas by schema id."""
 
 Kind = Literal["TRADE", "CLOSE", "GAP"]
-
-
-class ContractError(ValueError):
-    """A value does not fit the contract; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from conf.connections.hdfs import open_hdfs, write_replacing
 from conf.connections.postgres import connect, migrate
-from conf.contracts.trades import ContractError
+from conf.contracts.errors import ContractError
 from conf.history import HistorySettings
 from conf.logs import configure_logging
 from conf.names import Namespace

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from conf.contracts.trades import ContractError
+from conf.contracts.errors import ContractError
 from conf.names import HOUR_MS
 
 PAGE_HOURS = 1000

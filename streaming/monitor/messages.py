@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from conf.contracts.errors import ContractError
 from conf.contracts.feed import FeedStatus, decode_feed_status
 from conf.contracts.incidents import Incident, decode_incident
-from conf.contracts.trades import INT64_MAX, ContractError
+from conf.contracts.trades import INT64_MAX
 from conf.names import Namespace
 
 # Later than the year 2200: such a number is no time in ms, and no store takes every one of them.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from conf.contracts.errors import ContractError
 from conf.contracts.feed import FeedState, FeedStatus, decode_feed_status, encode_feed_status
 from conf.contracts.incidents import Incident, IncidentKind, decode_incident, encode_incident
-from conf.contracts.trades import ContractError
 
 pytestmark = pytest.mark.unit
 

@@ -18,10 +18,11 @@ import orjson
 import pytest
 
 from conf.contracts.candles import Candle, candle_key, decode_candle, encode_candle
+from conf.contracts.errors import ContractError
 from conf.contracts.feed import FeedState, FeedStatus, decode_feed_status, encode_feed_status
 from conf.contracts.forecasts import Forecast, decode_forecast, encode_forecast
 from conf.contracts.incidents import Incident, IncidentKind, decode_incident, encode_incident
-from conf.contracts.trades import Close, ContractError, Gap, TradeRecord, decode, encode
+from conf.contracts.trades import Close, Gap, TradeRecord, decode, encode
 from producers.dead_letters import MAX_RAW_BYTES, DeadLetter
 from producers.errors import Reason
 

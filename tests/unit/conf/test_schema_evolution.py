@@ -19,7 +19,8 @@ import fastavro
 import pytest
 
 from conf.contracts import trades
-from conf.contracts.trades import TRADE_SCHEMA_JSON, ContractError, decode, encode, writer_schemas
+from conf.contracts.errors import ContractError
+from conf.contracts.trades import TRADE_SCHEMA_JSON, decode, encode, writer_schemas
 
 pytestmark = pytest.mark.unit
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.contracts.errors import ContractError
 from conf.contracts.trades import (
     INT64_MAX,
     Close,
-    ContractError,
     Gap,
     TradeRecord,
     decode,

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from conf.contracts.trades import ContractError
+from conf.contracts.errors import ContractError
 from conf.names import HOUR_MS
 from streaming.history.klines import closed_bars, page_starts, parse_bar, parse_listing
 from streaming.history.stores import SOURCE, parquet_bytes
