@@ -1,0 +1,45 @@
+"""The switch that kills a producer at a named point."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from conf.producer import ProducerSettings
+from producers.abort import POINTS, AbortSwitch
+
+pytestmark = pytest.mark.unit
+
+
+def test_it_is_off_unless_set() -> None:
+    assert not AbortSwitch(None)
+    AbortSwitch(None).at("begun")
+
+
+def test_the_process_is_killed_at_the_nth_passage_of_its_point() -> None:
+    code = (
+        "from producers.abort import AbortSwitch\n"
+        "switch = AbortSwitch('begun:3')\n"
+        "for n in range(1, 9):\n"
+        "    switch.at('produced')\n"
+        "    switch.at('begun')\n"
+        "    print(n, flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout.split() == ["1", "2"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_settings_know_every_point(point: str) -> None:
+    assert ProducerSettings(abort_at=f"{point}:1").abort_at == f"{point}:1"
+
+
+@pytest.mark.parametrize("text", ["begun", "begun:0", "nowhere:1", "begun:1:2"])
+def test_settings_refuse_other_points(text: str) -> None:
+    with pytest.raises(ValidationError):
+        ProducerSettings(abort_at=text)
