@@ -73,13 +73,17 @@ def _ask_exchange(world: World, fault: Fault) -> int:
     return eventually(lambda: _post(world, body)["connections"], END_S, message=fault.kind)
 
 
-def _broker_term(world: World, _fault: Fault) -> None:
-    world.broker.end(signal.SIGTERM)
-    world.broker.start()
+def _broker_term(world: World, fault: Fault) -> None:
+    _broker_down(world, fault, signal.SIGTERM)
 
 
-def _broker_kill(world: World, _fault: Fault) -> None:
-    world.broker.end(signal.SIGKILL)
+def _broker_kill(world: World, fault: Fault) -> None:
+    _broker_down(world, fault, signal.SIGKILL)
+
+
+def _broker_down(world: World, fault: Fault, number: signal.Signals) -> None:
+    world.broker.end(number)
+    time.sleep(float(fault.value("down_s")))
     world.broker.start()
 
 

@@ -167,6 +167,9 @@ def _values(dice: random.Random, kind: str, number: int) -> dict[str, Value]:
         },
         "rest_stall": {"seconds": dice.choice((3, 5)), "count": 1},
         "rest_lag": {"ms": dice.choice((60_000, 120_000, 240_000))},
+        # Longer than the producer tries one commit; a short absence leaves no mark.
+        "broker_term": {"down_s": dice.choice((6.0, 8.0))},
+        "broker_kill": {"down_s": dice.choice((6.0, 8.0))},
         "broker_pause": {"seconds": dice.choice((7.0, 9.0, 12.0))},
         "kill": {"after_s": round(dice.uniform(0.0, 1.0), 3)},
         "kill_starting": {"after_s": round(dice.uniform(0.3, 3.5), 3)},
