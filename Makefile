@@ -76,6 +76,19 @@ test-integration: install ## against a real broker, HDFS, Postgres and S3
 test-browser: install ## the dashboard in Chromium
 	$(PYTEST) -m browser
 
+# ---- proofs and figures ------------------------------------------------------------------------
+SEED ?= 1
+.PHONY: chaos chaos-producers bench bench-producers
+chaos: chaos-producers ## every chaos proof
+
+chaos-producers: install ## some 200 faults against the producers, then topic against the exchange's book (SEED=1)
+	@$(BIN)/python -m tests.chaos.producers --seed $(SEED)
+
+bench: bench-producers ## every benchmark
+
+bench-producers: install ## trades/s, latency to committed, burst, memory; python-binance on the same exchange (SEED=1)
+	@$(BIN)/python -m tests.bench.producers --seed $(SEED)
+
 .PHONY: lock
 lock: ## resolve the three lock files anew from pyproject.toml
 	@command -v uv >/dev/null || test -x $(UV) || { echo "run make python first" >&2; exit 2; }

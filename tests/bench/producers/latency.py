@@ -85,10 +85,8 @@ class Reader(threading.Thread):
             self.read_s.append(now_s)
 
 
-def measure_latency(
-    world: World, rate: int, seconds: float
-) -> tuple[LatencyResult, Burst, list[str]]:
-    """Measure at a steady rate, then a burst; return both and what was wrong with the series."""
+def measure_latency(world: World, seconds: float) -> tuple[LatencyResult, Burst, list[str]]:
+    """Measure at the exchange's rate, then a burst; return both and what was wrong with the series."""
     eventually(world.producer.is_healthy, 90, message="the producer is connected")
     world.exchange.post("/clock/start")
     reader = Reader(world)
@@ -99,7 +97,6 @@ def measure_latency(
         time.sleep(seconds)
         steady = reader.ages_ms[first:]
         result = LatencyResult(
-            asked_per_s=rate,
             trades=len(steady),
             per_s=round(len(steady) / (time.monotonic() - begun_s)),
             p50_ms=round(percentile(steady, 0.5), 1),

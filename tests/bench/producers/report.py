@@ -9,7 +9,7 @@ from rich.table import Table
 from nexthour.reports import Machine
 
 LEAST_PER_S, MOST_P99_MS, MOST_GROWTH = 25_000, 150.0, 0.05
-MOST_TRADES_FLAT = 5_000_000
+STEADY_PER_S, TRADES_FLAT = 5_000, 5_000_000
 
 
 class Sustained(BaseModel):
@@ -29,7 +29,6 @@ class Sustained(BaseModel):
 class LatencyResult(BaseModel):
     """Wall ms from the exchange's event time to a read_committed reader."""
 
-    asked_per_s: int
     trades: int
     per_s: int = Field(description="Trades a second that came over the stream.")
     p50_ms: float
@@ -68,12 +67,13 @@ def targets(sustained: Sustained, latency: LatencyResult, burst: Burst) -> dict[
     """Return each target and whether it was met."""
     return {
         f"sustained ≥ {LEAST_PER_S:,} trades/s": sustained.committed_per_s >= LEAST_PER_S,
-        f"p99 ≤ {MOST_P99_MS:.0f} ms at {latency.asked_per_s:,}/s": latency.p99_ms <= MOST_P99_MS,
+        f"p99 ≤ {MOST_P99_MS:.0f} ms at ≥ {STEADY_PER_S:,}/s": latency.p99_ms <= MOST_P99_MS
+        and latency.per_s >= STEADY_PER_S,
         f"burst of {burst.trades:,} with nothing lost": burst.missing == 0
         and burst.read_of_symbol >= burst.trades,
         f"memory within 5 % over {sustained.trades:,} trades": abs(sustained.memory_growth)
         <= MOST_GROWTH
-        and sustained.trades >= MOST_TRADES_FLAT,
+        and sustained.trades >= TRADES_FLAT,
     }
 
 

@@ -75,6 +75,7 @@ def _produce(world: World, encoded: Sequence[bytes]) -> None:
     for value in encoded:
         producer.produce(topic, value, b"BTCUSDT", headers=headers, on_delivery=_nothing)
     producer.purge()
+    producer.flush(10)
 
 
 def _nothing(_error: object, _message: object) -> None:
