@@ -19,6 +19,7 @@ from conf.contracts.incidents import IncidentKind
 from conf.names import Namespace
 from conf.producer import ProducerSettings
 from conf.settings import CandleSettings, ExchangeSettings, KafkaSettings, RunSettings
+from conf.symbol_changes import successor_hint
 from producers.abort import AbortSwitch
 from producers.clock import KeptClock
 from producers.errors import RestError, SinkBrokenError, StartupError
@@ -256,9 +257,8 @@ class Application:
         """Go on without symbols that the exchange lists no more."""
         for symbol in self._unlisted:
             del tails[symbol]
-            self._incidents.report(
-                IncidentKind.STATUS_CHANGED, f"{UNLISTED}: its series ends", symbol=symbol
-            )
+            detail = f"{UNLISTED}: {successor_hint(symbol) or 'its series ends'}"
+            self._incidents.report(IncidentKind.STATUS_CHANGED, detail, symbol=symbol)
 
     def _read_tails(self, sink: SinkConfig) -> dict[str, Tail]:
         """Read the tails when no former owner of a symbol can write any more."""

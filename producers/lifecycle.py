@@ -15,6 +15,7 @@ import structlog
 
 from conf.contracts.incidents import IncidentKind
 from conf.producer import ProducerSettings
+from conf.symbol_changes import successor_hint
 from producers.errors import RestError
 from producers.incidents import IncidentLog
 from producers.listing import UNLISTED, statuses
@@ -69,7 +70,7 @@ class Lifecycle:
             if status != before:
                 detail = f"{before} → {status}"
                 if status == UNLISTED:
-                    detail += ": no trades will come; see whether it has a new name"
+                    detail += f": {successor_hint(symbol) or 'no trades will come'}"
                 self._incidents.report(IncidentKind.STATUS_CHANGED, detail, symbol=symbol)
             self._statuses[symbol] = status
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import structlog
 
+from conf.symbol_changes import successor_hint
 from producers.errors import RestError, StartupError
 from producers.rest_client import UNKNOWN_SYMBOL, RestClient
 
@@ -45,8 +46,9 @@ def refuse_unknown(symbols: Sequence[str], rest_url: str) -> None:
     """
     if symbols:
         names = ", ".join(symbols)
+        hints = [hint for hint in map(successor_hint, symbols) if hint]
         message = f"unknown symbol {names}: not on {rest_url}; correct NEXTHOUR_SYMBOLS"
-        raise StartupError(message)
+        raise StartupError("; ".join([message, *hints]))
 
 
 async def statuses(rest: RestClient, symbols: Sequence[str]) -> dict[str, str]:

@@ -164,6 +164,8 @@ def test_unknown_symbols_are_named() -> None:
     refuse_unknown([], "http://x")
     with pytest.raises(StartupError, match=r"unknown symbol NOUSDT: .* NEXTHOUR_SYMBOLS"):
         refuse_unknown(["NOUSDT"], "http://x")
+    with pytest.raises(StartupError, match=r"MATICUSDT ended on .* goes on as POLUSDT since"):
+        refuse_unknown(["MATICUSDT"], "http://x")
 
 
 async def test_a_host_without_historical_trades_serves_what_it_has(exchange: Exchange) -> None:
