@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from conf.contracts.trades import Close, TradeRecord, scaled
@@ -39,8 +38,7 @@ def differences(
     in_book = {int(row["id"]): row for row in book}
     missing = sorted(in_book.keys() - set(ids))
     invented = sorted(set(ids) - in_book.keys())
-    doubled = len(ids) - len(set(ids))
-    disordered = sum(after <= before for before, after in pairwise(ids)) - doubled
+    doubled, disordered = _order_faults(ids)
     different = [
         record.trade_id
         for record in trades
@@ -59,7 +57,7 @@ def differences(
             problems.append(f"{symbol}: {len(found)} ids {what}: {found[:SHOWN]} …")
     if doubled:
         problems.append(f"{symbol}: {doubled} ids are doubled")
-    if disordered > 0:
+    if disordered:
         problems.append(f"{symbol}: {disordered} ids are out of order")
     return SymbolResult(
         symbol=symbol,
@@ -69,7 +67,7 @@ def differences(
         from_rest=sum(record.source == "REST" for record in trades),
         missing=len(missing),
         doubled=doubled,
-        out_of_order=max(0, disordered),
+        out_of_order=disordered,
         different=len(different) + len(invented),
         gap_ids=len(declared),
         hours_closed=0,
@@ -77,6 +75,21 @@ def differences(
         quiet_hours=0,
         problems=problems,
     )
+
+
+def _order_faults(ids: Sequence[int]) -> tuple[int, int]:
+    """Return how many ids came again, and how many came after a higher one."""
+    seen: set[int] = set()
+    doubled = disordered = 0
+    highest = -1
+    for trade_id in ids:
+        if trade_id in seen:
+            doubled += 1
+        elif trade_id < highest:
+            disordered += 1
+        seen.add(trade_id)
+        highest = max(highest, trade_id)
+    return doubled, disordered
 
 
 def _is_equal(record: TradeRecord, row: Row) -> bool:

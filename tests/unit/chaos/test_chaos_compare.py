@@ -68,6 +68,12 @@ def test_disorder_is_found() -> None:
     assert result.problems == ["AUSDT: 1 ids are out of order"]
 
 
+def test_disorder_and_a_doubled_id_do_not_hide_each_other() -> None:
+    records = [SAME[0], SAME[2], SAME[1], SAME[2], *SAME[3:]]
+    result = differences("AUSDT", records, BOOK, 10)
+    assert (result.doubled, result.out_of_order) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "change", [{"price": 1}, {"quantity": 1}, {"trade_time_ms": 1}, {"buyer_is_maker": True}]
 )
