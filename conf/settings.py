@@ -110,7 +110,7 @@ class KafkaSettings(BaseSettings):
         None, description="PEM file of the registry's authority; the system's if unset."
     )
     commit_interval_ms: int = Field(
-        100, ge=1, le=1000, description="Longest time that a trade waits in an open transaction."
+        80, ge=1, le=1000, description="Longest time that a trade waits in an open transaction."
     )
     transaction_timeout_ms: int = Field(
         10_000, description="A hung transaction holds every read_committed reader for this long."

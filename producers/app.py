@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 from dataclasses import dataclass, replace
 
@@ -42,6 +43,7 @@ from producers.totals import Totals
 log = structlog.get_logger(__name__)
 
 REBUILD_WAIT_S = 2.0
+PAST_TOLERANCE_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Application:
         )
         self._clock = KeptClock(config.exchange.rest_url, config.run.speed, settings.rest_timeout_s)
         self._incidents = IncidentLog(settings.shard, self._clock.now_ms)
+        self._reconnect.failures = self.totals.failures
         self.totals.incidents = self._incidents.counts
         self._abort = AbortSwitch(settings.abort_at)
 
@@ -120,6 +123,7 @@ class Application:
             RestClient(self._config.exchange.rest_url, self._config.producer) as rest,
             self._metrics(),
         ):
+            rest.failures = self.totals.failures
             rest.on_limited = self._on_limited
             self._unlisted = await check_symbols(
                 rest, self._symbols, self._config.exchange.rest_url
@@ -205,6 +209,8 @@ class Application:
         producer = await in_thread(lambda: open_producer(sink))
         tails = await in_thread(lambda: self._read_tails(sink))
         await self._clock.sync()
+        if self._session is None:
+            self._incidents.report(IncidentKind.STARTED, f"{len(tails)} symbols, pid {os.getpid()}")
         self._leave_out_unlisted(tails)
         parts = SessionParts(
             settings=config.producer,
@@ -213,6 +219,7 @@ class Application:
                 Limits(
                     int(config.candles.future_tolerance_ms * config.run.speed),
                     config.candles.max_notional,
+                    int(PAST_TOLERANCE_MS * config.run.speed),
                 )
             ),
             policy=policy_of(config.producer, config.run.speed),

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     BAD_PRICE = "bad_price"
     BAD_QUANTITY = "bad_quantity"
     FUTURE_TIME = "future_time"
+    PAST_TIME = "past_time"
     NOTIONAL_TOO_LARGE = "notional_too_large"
 
 

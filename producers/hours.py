@@ -82,6 +82,7 @@ class Hours:
     def absent(self, hour: int, ids: int) -> None:
         """Note ids that never existed, before a trade of this hour: its kline does not count them."""
         self._absent[hour] = self._absent.get(hour, 0) + ids
+        self._derive_next()  # a witness may have come before
 
     def add_witness(self, close: Close) -> bool:
         """Note the stream's witness of an hour; it replaces one from REST.

@@ -62,6 +62,7 @@ class SinkCounts:
     dead_letters: int = 0
     transactions: int = 0
     resends: int = 0
+    commit_retries: int = 0
     dead_by_reason: dict[str, int] = field(default_factory=dict)
 
 
@@ -303,6 +304,7 @@ class KafkaSink:
             except KafkaException as error:
                 cause = kafka_error(error)
                 if cause.retriable():
+                    self.counts.commit_retries += 1
                     continue
                 if not cause.txn_requires_abort():
                     raise translated(error, "commit") from error

@@ -74,10 +74,13 @@ class Limits:
     Attributes:
         future_tolerance_ms: how far a trade time may lie after its receipt, exchange time.
         max_notional: price × quantity above this is refused.
+        past_tolerance_ms: how far a trade time may lie before the event that tells it. Wide: an
+            exchange under load is late with its events, and each refused one costs a question.
     """
 
     future_tolerance_ms: int
     max_notional: Decimal
+    past_tolerance_ms: int = 600_000
 
     @property
     def max_notional_units(self) -> int:
@@ -90,6 +93,7 @@ class Parser:
 
     def __init__(self, limits: Limits) -> None:
         self._tolerance_ms = limits.future_tolerance_ms
+        self._past_tolerance_ms = limits.past_tolerance_ms
         self._max_units = limits.max_notional_units
         self._by_event: dict[str, Callable[[dict[str, Any], int], Trade | ClosedKline | Other]] = {
             "trade": self._stream_trade,
@@ -155,6 +159,14 @@ class Parser:
             "STREAM",
         )
         self._check(trade)
+        event_time_ms = trade.event_time_ms
+        if (
+            event_time_ms is not None
+            and trade.trade_time_ms < event_time_ms - self._past_tolerance_ms
+        ):
+            behind = event_time_ms - trade.trade_time_ms
+            text = f"trade time is {behind} ms before its event"
+            raise BadMessage(Reason.PAST_TIME, text, symbol)
         return trade
 
     def _check(self, trade: Trade) -> None:

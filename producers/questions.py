@@ -57,6 +57,7 @@ class Start:
     expected_first: int | None
     begins_at_id: int | None = None
     skip_before_ms: int = 0
+    absent: tuple[tuple[int, int], ...] = ()  # (hour, ids that never existed), of open hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Counts:
 
     received: int = 0
     published: int = 0
+    reordered: int = 0
     from_rest: int = 0
     duplicates: int = 0
     not_held: int = 0

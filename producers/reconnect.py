@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,12 +19,17 @@ class ReconnectPolicy:
 
 
 class Reconnect:
-    """The waits of all connections of one process: the exchange counts attempts per address."""
+    """The waits of all connections of one process: the exchange counts attempts per address.
+
+    Attributes:
+        failures: counts attempts that failed, under "stream".
+    """
 
     def __init__(self, policy: ReconnectPolicy, dice: Callable[[], float]) -> None:
         """Args: the policy, and a source of random numbers in [0, 1)."""
         self._policy = policy
         self._dice = dice
+        self.failures: Counter[str] = Counter()
         self._attempts: deque[float] = deque()
 
     def wait_s(self, failures: int, now_s: float) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,7 @@ class RestClient:
         used_weight: as the exchange last reported it.
         weight_limit: per minute.
         serves_history: whether the host has `historicalTrades`; unset when it says 404.
+        failures: counts requests without a usable answer, under "rest".
         on_limited: told in one line when the exchange refuses because of a limit.
     """
 
@@ -58,6 +60,7 @@ class RestClient:
         self.weight_limit = DEFAULT_WEIGHT_LIMIT
         self.used_weight = 0
         self.serves_history = True
+        self.failures: Counter[str] = Counter()
         self.on_limited: Callable[[str], None] = lambda _detail: None
 
     async def __aenter__(self) -> RestClient:
@@ -161,6 +164,13 @@ class RestClient:
             await asyncio.sleep(wait)
 
     async def _once(self, path: str, params: dict[str, Any] | None) -> Any:
+        try:
+            return await self._answer(path, params)
+        except RestError:
+            self.failures["rest"] += 1
+            raise
+
+    async def _answer(self, path: str, params: dict[str, Any] | None) -> Any:
         try:
             response = await self._http.get(path, params=params)
         except httpx.HTTPError as error:

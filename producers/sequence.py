@@ -115,6 +115,7 @@ class Sequencer:
         if trade_id == self._last + 1:
             outputs = self._publish(trade)
             if self._held:
+                self.counts.reordered += self._last + 1 in self._held and not self._watch.is_open
                 self._drain(outputs)
             if self.hours.pending:
                 self._close_hours(outputs, trade.received_time_ms)
@@ -284,6 +285,8 @@ class Sequencer:
         self._last_time_ms = start.last_time_ms
         self._skip_before_ms = start.skip_before_ms
         self.hours = Hours(start.next_hour_ms, start.expected_first, start.begins_at_id)
+        for hour, ids in start.absent:
+            self.hours.absent(hour, ids)
 
     def _publish(self, trade: Trade) -> list[Output]:
         """Advance over the next trade; returns it, or nothing if it is before the first hour."""

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Producer
 
+from conf.contracts.incidents import IncidentKind
 from conf.names import HOUR_MS
 from conf.producer import ProducerSettings
 from producers.abort import AbortSwitch
@@ -147,6 +148,9 @@ class Session:
         try:
             await self._watch(streams, helpers)
             await self._finish_series()
+        except asyncio.CancelledError:
+            self._parts.incidents.report(IncidentKind.STOPPED, "asked to stop")
+            raise
         finally:
             for task in (*streams, *helpers, *self._background):
                 task.cancel()

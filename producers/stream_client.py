@@ -156,6 +156,7 @@ class StreamClient:
                 new = await self._connect(failures, until=old.closed)
             except (OSError, TimeoutError, WSError) as error:
                 log.warning("handover waits", error=str(error) or type(error).__name__)
+                self._context.reconnect.failures["stream"] += 1
                 failures += 1
                 continue
             if new is None:
@@ -195,6 +196,7 @@ class StreamClient:
                 text = str(error) or type(error).__name__
                 log.warning("stream not reached", url=self._url.split("?")[0], error=text)
                 self.counts.failures += 1
+                self._context.reconnect.failures["stream"] += 1
                 failures += 1
                 continue
             assert connection is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import (
     Consumer,
@@ -24,8 +24,10 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from conf.contracts.errors import ContractError
 from conf.contracts.trades import Close, TradeRecord, decode
+from conf.names import hour_open_ms
 from conf.settings import KafkaSettings
 from producers.errors import SinkBrokenError, StartupError
+from producers.gap_watch import NEVER_EXISTED
 from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
 from producers.kafka_sink import WRITER_HEADER
 from producers.partitioner import partition_of
@@ -56,6 +58,7 @@ class Tail:
         last_time_ms: trade time of the last TRADE.
         last_close: the newest CLOSE.
         last_close_id: the last id of the newest CLOSE of an hour with trades.
+        absent: hour of each id range that never existed, of the hours after `last_close` at least.
         writer: transactional id of the producer that wrote the newest record, where it said so.
     """
 
@@ -66,6 +69,7 @@ class Tail:
     last_close: Close | None = None
     last_close_id: int | None = None
     writer: str | None = None
+    absent: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def is_complete(self) -> bool:
         """Tell whether earlier records can add nothing."""
@@ -74,7 +78,8 @@ class Tail:
 
 def fold_backwards(tail: Tail, step: Iterable[TradeRecord]) -> None:
     """Add one symbol's records that lie before all those seen so far, in their order. Pure."""
-    earlier = Tail()
+    earlier, step = Tail(), list(step)
+    tail.absent = {**_absent(step, tail.first_time_ms), **tail.absent}
     for record in step:
         if record.kind == "CLOSE" and record.close is not None:
             earlier.last_close = record.close
@@ -91,6 +96,21 @@ def fold_backwards(tail: Tail, step: Iterable[TradeRecord]) -> None:
     for name in ("last_id", "last_time_ms", "last_close", "last_close_id"):
         if getattr(tail, name) is None:
             setattr(tail, name, getattr(earlier, name))
+
+
+def _absent(
+    records: Sequence[TradeRecord], time_after_ms: int | None
+) -> dict[tuple[int, int], int]:
+    """Return ids that never existed, with the hour of the trade that follows them."""
+    found: dict[tuple[int, int], int] = {}
+    following_ms = time_after_ms
+    for record in reversed(records):
+        if record.trade_id is not None:
+            following_ms = record.trade_time_ms
+        elif record.gap is not None and record.gap.reason.startswith(NEVER_EXISTED):
+            hour = hour_open_ms(following_ms or record.trade_time_ms)
+            found[record.gap.first_id, record.gap.last_id] = hour
+    return found
 
 
 class TailReader:

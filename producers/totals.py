@@ -13,6 +13,7 @@ COUNTERS = {
     "trades_published": "Trades given to Kafka.",
     "trades_from_rest": "Trades of those published that came from REST.",
     "duplicates": "Trades of the stream that were published before.",
+    "reordered": "Trades of the stream that closed a hole before REST was asked.",
     "trades_skipped": "Trades before the first published hour.",
     "gaps_filled": "Holes in the ids that REST filled.",
     "gap_ids": "Ids declared by GAP records.",
@@ -32,6 +33,7 @@ class Totals:
     def __init__(self) -> None:
         self.sink = SinkCounts()
         self.connects = 0
+        self.failures: Counter[str] = Counter()
         self.incidents: Counter[str] = Counter()
         self.rebuilds = 0
         self._finished: dict[str, dict[str, int]] = {}
@@ -68,7 +70,11 @@ class Totals:
         return {
             "records_committed": self.sink.records,
             "transactions": self.sink.transactions,
+            "transactions_resent": self.sink.resends,
+            "commit_retries": self.sink.commit_retries,
             "stream_connects": self.connects,
+            "stream_failures": self.failures["stream"],
+            "rest_errors": self.failures["rest"],
             "session_rebuilds": self.rebuilds,
         }
 
@@ -86,6 +92,7 @@ def _counted(sequencer: Sequencer) -> dict[str, int]:
         "trades_published": counts.published,
         "trades_from_rest": counts.from_rest,
         "duplicates": counts.duplicates,
+        "reordered": counts.reordered,
         "trades_skipped": counts.skipped,
         "gaps_filled": counts.gaps_filled,
         "gap_ids": counts.gap_ids,

@@ -173,7 +173,7 @@ def test_refusal_names_the_symbol_if_it_can() -> None:
     assert refused(b"{").symbol is None
 
 
-@pytest.mark.parametrize(("ahead_ms", "is_good"), [(5_000, True), (5_001, False)])
+@pytest.mark.parametrize(("ahead_ms", "is_good"), [(600_000, True), (600_001, False)])
 def test_future_trade(ahead_ms: int, is_good: bool) -> None:
     raw = payload("ws_trade")
     received_ms = 1672515782136 - ahead_ms
@@ -271,3 +271,13 @@ def test_rest_kline_has_figures_and_no_ids() -> None:
 def test_rest_kline_refused(row: Any) -> None:
     with pytest.raises(BadMessage):
         rest_kline(row, "BNBBTC")
+
+
+@pytest.mark.parametrize(("behind_ms", "is_good"), [(600_000, True), (600_001, False)])
+def test_trade_that_is_much_older_than_its_event(behind_ms: int, is_good: bool) -> None:
+    """Published with that time, or taken for one before the first hour, it would be lost."""
+    raw = changed("ws_trade", T=1672515782136 - behind_ms)
+    if is_good:
+        assert isinstance(PARSER.stream_message(raw, AFTER_ALL), Trade)
+    else:
+        assert refused(raw, AFTER_ALL).code == Reason.PAST_TIME

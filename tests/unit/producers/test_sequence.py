@@ -385,3 +385,39 @@ def test_the_end_lies_at_the_last_trade_not_in_the_future() -> None:
     assert brief(outputs) == ["close 0 END"]
     assert isinstance(outputs[0], TradeRecord)
     assert outputs[0].trade_time_ms == H0 + 5
+
+
+def test_messages_that_changed_places_are_counted() -> None:
+    sequencer = begun()
+    sequencer.on_trade(trade(11))
+    assert sequencer.counts.reordered == 0
+    assert brief(sequencer.on_trade(trade(10))) == ["t10", "t11"]
+    assert sequencer.counts.reordered == 1
+
+
+def test_absent_ids_of_the_open_hour_count_in_its_derived_witness_after_a_restart() -> None:
+    """The hour has ids 10, 11 and 15; 12 to 14 were declared before the restart."""
+    start = Start(14, H0, H0, 10, absent=((H0, 3),))
+    sequencer = Sequencer("BTCUSDT", POLICY, start)
+    sequencer.on_trade(trade(15))
+    sequencer.on_rest_klines([rest_kline(H0, 3)], None, H1, 1.0, H1)
+    outputs = sequencer.on_trade(trade(16, H1))
+    assert brief(outputs) == ["t16", "close 0 REST"]
+    closed = outputs[-1]
+    assert isinstance(closed, TradeRecord)
+    assert closed.close is not None
+    assert (closed.close.first_trade_id, closed.close.last_trade_id) == (10, 15)
+
+
+def test_absent_ids_that_are_declared_after_the_witness_came_count_in_it() -> None:
+    sequencer = begun()
+    sequencer.on_trade(trade(10))
+    sequencer.on_rest_klines([rest_kline(H0, 2)], None, H1, 1.0, H1)
+    sequencer.on_trade(trade(14))
+    asked = FetchTrades(11, 13)
+    for now_s in (2.0, 3.0):
+        outputs = sequencer.on_rest_trades(asked, [trade(14, source="REST")], {}, now_s, H1)
+    assert brief(outputs)[-1] == "t14"
+    assert brief(sequencer.on_trade(trade(15, H1))) == ["t15", "close 0 REST"]
+    assert sequencer.hours is not None
+    assert sequencer.hours.expected_first == 15

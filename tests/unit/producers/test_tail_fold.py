@@ -86,3 +86,17 @@ def test_steps_of_any_size_give_the_same_tail(cuts: list[int]) -> None:
     for low, high in reversed(list(itertools.pairwise(edges))):
         fold_backwards(stepwise, SERIES[low:high])
     assert stepwise == tail_of(*SERIES)
+
+
+def test_ids_that_never_existed_in_an_open_hour_are_known_again() -> None:
+    def absent(first: int, last: int, hour: int) -> TradeRecord:
+        text = "never_existed: REST has only later ids"
+        return TradeRecord("GAP", "BTCUSDT", hour, hour, "REST", gap=Gap(first, last, text))
+
+    closed = (trade(10, H0), absent(11, 11, H0), trade(12, H0 + 1), close(H0, 10, 12))
+    tail = Tail()
+    fold_backwards(tail, (absent(16, 16, H1), absent(17, 19, H2), trade(20, H1 + 5)))
+    fold_backwards(tail, (*closed, trade(13, H1), absent(14, 15, H1)))
+    start = resumed(tail)
+    assert start is not None
+    assert sorted(start.absent) == [(H1, 1), (H1, 2), (H1, 3)]
