@@ -19,7 +19,7 @@ from tests.bench.producers.world import exchange_at, running_broker, running_wor
 
 REPORT = Path("var/reports/bench-producers.json")
 # The market is livelier in some hours than in others; this gives 5,000 trades/s in its first ones.
-STEADY_OFFER, FLOOD_OFFER = 8_500, 100_000
+STEADY_OFFER, FLOOD_OFFER = 8_000, 60_000
 
 
 def main() -> int:

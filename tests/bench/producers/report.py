@@ -15,14 +15,14 @@ STEADY_PER_S, TRADES_FLAT = 5_000, 5_000_000
 class Sustained(BaseModel):
     """More is offered than can be taken; after a warm-up."""
 
-    trades: int = Field(description="Records committed in all.")
-    seconds: float = Field(description="From the exchange's start to the last sample.")
-    committed_per_s: int = Field(description="Websocket to committed, mean after the warm-up.")
+    trades: int = Field(description="Records committed after the warm-up of a million.")
+    seconds: float = Field(description="What they took.")
+    committed_per_s: int = Field(description="Websocket to committed, mean.")
     slowest_2s_per_s: int = Field(description="The slowest two seconds.")
     sent_per_s: int = Field(description="What the exchange sent meanwhile.")
     cores: dict[str, float] = Field(description="Processor cores used, by part.")
-    memory_early_mib: int = Field(description="The producer's resident memory, first third.")
-    memory_late_mib: int = Field(description="The same, last third.")
+    memory_early_mib: int = Field(description="The producer's resident memory, first tenth.")
+    memory_late_mib: int = Field(description="The same, last tenth.")
     memory_growth: float = Field(description="Late over early, minus 1.")
 
 
