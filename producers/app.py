@@ -25,7 +25,7 @@ from producers.abort import AbortSwitch
 from producers.clock import KeptClock
 from producers.errors import RestError, SinkBrokenError, StartupError
 from producers.incidents import IncidentLog
-from producers.kafka_sink import SinkConfig, fence, open_producer
+from producers.kafka_producer import SinkConfig, dispose, fence, open_producer
 from producers.listing import UNLISTED, check_symbols, refuse_unknown
 from producers.messages import Limits, Parser
 from producers.metrics import MetricsServer
@@ -44,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 REBUILD_WAIT_S = 2.0
 PAST_TOLERANCE_MS = 600_000
+# Of a first start; later ones ask until a broker answers.
+FIRST_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +208,14 @@ class Application:
             config.producer.shard,
         )
         # In this order: first nobody else can write, then what was written is read.
-        producer = await in_thread(lambda: open_producer(sink))
-        tails = await in_thread(lambda: self._read_tails(sink))
-        await self._clock.sync()
+        tries = FIRST_TRIES if self._session is None else None
+        producer = await in_thread(lambda: open_producer(sink, tries))
+        try:
+            tails = await in_thread(lambda: self._read_tails(sink))
+            await self._clock.sync()
+        except Exception:
+            await in_thread(lambda: dispose(producer))
+            raise
         if self._session is None:
             self._incidents.report(IncidentKind.STARTED, f"{len(tails)} symbols, pid {os.getpid()}")
         self._leave_out_unlisted(tails)

@@ -21,37 +21,21 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from conf.contracts.feed import FeedStatus, encode_feed_status
 from conf.contracts.incidents import Incident, encode_incident
 from conf.contracts.trades import TradeRecord, encode, encode_fields
-from conf.names import Namespace
-from conf.producer import ProducerSettings
-from conf.settings import KafkaSettings
 from producers.abort import AbortSwitch
 from producers.dead_letters import DeadLetter
-from producers.errors import ProducerError, SinkBrokenError
-from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
+from producers.errors import FencedError, ProducerError, SinkBrokenError
+from producers.kafka_errors import kafka_error, translated
+from producers.kafka_producer import WRITER_HEADER, SinkConfig, dispose
 from producers.messages import Trade
 
 log = structlog.get_logger(__name__)
 
 Item = Trade | TradeRecord | DeadLetter | Incident | FeedStatus
 
-WRITER_HEADER = "writer"
-"""Transactional id of the producer that wrote a record: who must be fenced when symbols move."""
-
 RESENDS = 3
 # Readers wait for the end of the hour; the closes of all symbols come within a few milliseconds.
 CLOSE_COMMIT_S = 0.015
 COMMIT_TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SinkConfig:
-    """What a sink needs to know."""
-
-    kafka: KafkaSettings
-    settings: ProducerSettings
-    namespace: Namespace
-    venue: str
-    shard: str
 
 
 @dataclass(slots=True)
@@ -64,56 +48,6 @@ class SinkCounts:
     resends: int = 0
     commit_retries: int = 0
     dead_by_reason: dict[str, int] = field(default_factory=dict)
-
-
-def producer_options(config: SinkConfig) -> dict[str, object]:
-    """Return the options of the Kafka client."""
-    return config.kafka.client_config() | {
-        "transactional.id": config.namespace.transactional_id(config.shard),
-        "transaction.timeout.ms": config.kafka.transaction_timeout_ms,
-        "enable.idempotence": True,
-        "acks": "all",
-        # A committed transaction is the report of all its records; only failures are told singly.
-        "delivery.report.only.error": True,
-        # As Java's clients do, so that a symbol has one partition whoever writes.
-        "partitioner": "murmur2_random",
-        "compression.type": "lz4",
-        "linger.ms": 5,
-        "queue.buffering.max.messages": 200_000,
-    }
-
-
-def fence(config: SinkConfig, transactional_id: str) -> None:
-    """End the producer that wrote under another transactional id: its symbols are ours now.
-
-    Blocks; call it from a thread.
-
-    Raises:
-        SinkBrokenError: if the brokers do not answer in `kafka_timeout_s`.
-    """
-    options = producer_options(config) | {"transactional.id": transactional_id}
-    try:
-        Producer(options, logger=CLIENT_LOG).init_transactions(config.settings.kafka_timeout_s)
-    except KafkaException as error:
-        raise translated(error, f"fencing {transactional_id}") from error
-    log.info("former owner fenced", transactional_id=transactional_id)
-
-
-def open_producer(config: SinkConfig) -> Producer:
-    """Return a producer that is the only one of its shard: older ones are fenced from here on.
-
-    Blocks; call it from a thread.
-
-    Raises:
-        FencedError: if a newer one started meanwhile.
-        SinkBrokenError: if the brokers do not answer in `kafka_timeout_s`.
-    """
-    producer = Producer(producer_options(config), logger=CLIENT_LOG)
-    try:
-        producer.init_transactions(config.settings.kafka_timeout_s)
-    except KafkaException as error:
-        raise translated(error, "init_transactions") from error
-    return producer
 
 
 class KafkaSink:
@@ -203,8 +137,11 @@ class KafkaSink:
         try:
             while self._one_transaction():
                 pass
+        except FencedError as error:
+            self._tell(self._fail, error)
         except ProducerError as error:
             self._tell(self._fail, error)
+            dispose(self._producer)
         except Exception as error:
             log.exception("sink stopped")
             text = f"unexpected: {error!r}"

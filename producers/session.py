@@ -20,7 +20,8 @@ from producers.clock import KeptClock
 from producers.errors import SinkBrokenError
 from producers.feed import Feed
 from producers.incidents import IncidentLog
-from producers.kafka_sink import Item, KafkaSink, SinkConfig
+from producers.kafka_producer import SinkConfig
+from producers.kafka_sink import Item, KafkaSink
 from producers.lifecycle import Lifecycle
 from producers.messages import Parser
 from producers.outbox import Outbox

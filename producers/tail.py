@@ -29,7 +29,7 @@ from conf.settings import KafkaSettings
 from producers.errors import SinkBrokenError, StartupError
 from producers.gap_watch import NEVER_EXISTED
 from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
-from producers.kafka_sink import WRITER_HEADER
+from producers.kafka_producer import WRITER_HEADER
 from producers.partitioner import partition_of
 
 FIRST_STEP = 2_000

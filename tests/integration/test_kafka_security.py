@@ -35,7 +35,8 @@ from local.launcher import Launcher
 from local.ports import HOST, PortClaims
 from producers.errors import StartupError
 from producers.kafka_errors import CLIENT_LOG
-from producers.kafka_sink import KafkaSink, SinkConfig, open_producer
+from producers.kafka_producer import SinkConfig, open_producer
+from producers.kafka_sink import KafkaSink
 from producers.messages import Trade
 from producers.tail import TailReader
 from producers.topics import ensure_topics, topic_specs

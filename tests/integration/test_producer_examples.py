@@ -23,7 +23,8 @@ from conf.names import HOUR_MS
 from conf.producer import ProducerSettings
 from producers.dead_letters import dead_letter
 from producers.errors import BadMessage, Reason
-from producers.kafka_sink import Item, KafkaSink, SinkConfig, open_producer
+from producers.kafka_producer import SinkConfig, open_producer
+from producers.kafka_sink import Item, KafkaSink
 from producers.messages import Trade
 from producers.topics import ensure_topics
 from streaming.candles.topic import CandleTopic

@@ -16,7 +16,8 @@ from conf.producer import ProducerSettings
 from conf.settings import RunSettings
 from producers.dead_letters import dead_letter
 from producers.errors import BadMessage, FencedError, Reason, StartupError
-from producers.kafka_sink import Item, KafkaSink, SinkConfig, open_producer
+from producers.kafka_producer import SinkConfig, open_producer
+from producers.kafka_sink import Item, KafkaSink
 from producers.messages import Trade
 from producers.partitioner import partition_of
 from producers.tail import FIRST_STEP, Tail, TailReader

@@ -181,7 +181,10 @@ def test_a_second_producer_fences_the_first_without_loss(
 def test_a_broker_that_hangs_costs_nothing(
     settings: Bundle, stack: LocalStack, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
-    """The outcome of a commit is unknown: the session is rebuilt from the topic's tail."""
+    """The outcome of a commit is unknown: the session is rebuilt from the topic's tail.
+
+    The broker stays away for longer than one call waits; whoever asks meanwhile fences nobody.
+    """
     exchange = start(exchange_server)
     exchange.post("/clock/start")
     kafka = psutil.Process(stack.pids()["kafka"])
@@ -191,6 +194,8 @@ def test_a_broker_that_hangs_costs_nothing(
         kafka.suspend()
         try:
             eventually(lambda: run.metric("session_rebuilds") >= 1, 60, message="session broken")
+            asks_again = "the brokers do not answer, asking again"
+            eventually(lambda: run.process.log_text().count(asks_again) >= 3, 60)
         finally:
             kafka.resume()
         committed = run.metric("records_committed")

@@ -33,7 +33,8 @@ from conf.contracts.trades import TRADE_SCHEMA_JSON, decode, writer_schemas
 from conf.names import HOUR_MS
 from conf.producer import ProducerSettings
 from conf.settings import KafkaSettings
-from producers.kafka_sink import KafkaSink, SinkConfig, open_producer
+from producers.kafka_producer import SinkConfig, open_producer
+from producers.kafka_sink import KafkaSink
 from producers.messages import Trade
 from producers.topics import ensure_topics
 from tests.support.bundle import Bundle
