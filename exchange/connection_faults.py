@@ -1,4 +1,4 @@
-"""Faults of whole connections: cuts, closes, half-open sockets, shutdowns, refusals."""
+"""Faults of whole connections: cuts, closes, half-open and slow sockets, shutdowns, refusals."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from exchange.faults import (
     LifeRequest,
     RefuseRequest,
     ShutdownRequest,
+    SlowRequest,
 )
-from exchange.hub import Hub
+from exchange.hub import Client, Hub
 from exchange.sockets import Connection, Sockets
 from exchange.wire import SHUTDOWN_STREAM, shutdown_event
+
+_TRICKLE_S = 0.05
 
 
 class ConnectionFaults:
@@ -87,14 +90,16 @@ class ConnectionFaults:
             self._hub.remove(connection.client)
             loop = asyncio.get_running_loop()
             loop.call_later(request.seconds, connection.client.cut)
+        elif isinstance(request, SlowRequest):
+            self._start(_slow(connection.client, request.seconds, request.bytes_per_s))
         elif isinstance(request, CloseRequest):
             self._start(_close(connection, request.code, request.reason, 0.0))
         elif isinstance(request, ShutdownRequest):
             going = WSCloseCode.GOING_AWAY
             self._start(_close(connection, going, "server shutdown", request.notice_s))
 
-    def _start(self, closing: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(closing)
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -102,3 +107,13 @@ class ConnectionFaults:
 async def _close(connection: Connection, code: int, reason: str, wait_s: float) -> None:
     await asyncio.sleep(wait_s)
     await connection.socket.close(code=code, message=reason.encode())
+
+
+async def _slow(client: Client, seconds: float, bytes_per_s: int) -> None:
+    client.slow_down()
+    try:
+        for _ in range(max(int(seconds / _TRICKLE_S), 1)):
+            await asyncio.sleep(_TRICKLE_S)
+            client.trickle(max(int(bytes_per_s * _TRICKLE_S), 1))
+    finally:
+        client.speed_up()

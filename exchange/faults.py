@@ -19,6 +19,8 @@ burst               symbol, count (10000)                  extra trades in one s
 cut                 count (all)                            TCP abort
 close               count (all), code (1000), reason ("")  a close frame
 half_open           count (all), seconds                   nothing at all, then a TCP abort
+slow                count (all), seconds,                  frames come byte by byte, as over a
+                    bytes_per_s (2000)                     very thin line; then the rest at once
 shutdown            count (all), notice_s (0)              serverShutdown, then close 1001
 refuse              seconds                                HTTP 503 for new websockets
 life                seconds                                age at which every websocket is cut
@@ -171,6 +173,15 @@ class HalfOpenRequest(_Request):
     seconds: _Positive
 
 
+class SlowRequest(_Request):
+    """Connections get only so many bytes a second for wall ``seconds``, then what waits at once."""
+
+    kind: Literal["slow"]
+    count: _Count | None = None
+    seconds: _Positive
+    bytes_per_s: Annotated[int, Field(ge=20)] = 2_000
+
+
 class ShutdownRequest(_Request):
     """Connections are told that the server stops, and closed ``notice_s`` wall seconds later."""
 
@@ -229,7 +240,13 @@ class ErrorFormRequest(_Request):
 
 
 ConnectionRequest = (
-    CutRequest | CloseRequest | HalfOpenRequest | ShutdownRequest | RefuseRequest | LifeRequest
+    CutRequest
+    | CloseRequest
+    | HalfOpenRequest
+    | SlowRequest
+    | ShutdownRequest
+    | RefuseRequest
+    | LifeRequest
 )
 RestRequest = RestErrorRequest | RestStallRequest | RestLagRequest
 FaultRequest = (
@@ -251,6 +268,7 @@ _MODELS: tuple[type[_Request], ...] = (
     CutRequest,
     CloseRequest,
     HalfOpenRequest,
+    SlowRequest,
     ShutdownRequest,
     RefuseRequest,
     LifeRequest,

@@ -35,6 +35,7 @@ class Client:
         self.streams: dict[str, None] = {}
         self.is_cut = False
         self.is_mute = False
+        self._slow: bytearray | None = None
         self._transport = transport
         self._limit = limit
         self._pending: list[bytes] = []
@@ -48,6 +49,9 @@ class Client:
         pending, self._pending = self._pending, []
         if not pending or self.is_cut or self.is_mute or self._transport.is_closing():
             return 0
+        if self._slow is not None:
+            self._slow += b"".join(pending)
+            return len(pending)
         self._transport.write(b"".join(pending))
         if self._transport.get_write_buffer_size() > self._limit:
             self.cut()
@@ -76,6 +80,22 @@ class Client:
         self.queue(frame[: len(frame) // 2])
         self.flush()
         self.cut()
+
+    def slow_down(self) -> None:
+        """Keep back what is to be written, for `trickle` and `speed_up`."""
+        self._slow = bytearray() if self._slow is None else self._slow
+
+    def trickle(self, count: int) -> None:
+        """Write so many of the bytes that were kept back."""
+        if self._slow and not self.is_cut and not self._transport.is_closing():
+            self._transport.write(bytes(self._slow[:count]))
+            del self._slow[:count]
+
+    def speed_up(self) -> None:
+        """Write all that was kept back, and keep nothing back any more."""
+        if self._slow is not None:
+            self.trickle(len(self._slow))
+            self._slow = None
 
     def mute(self) -> None:
         """Send nothing and read nothing from now on; the connection stays open."""

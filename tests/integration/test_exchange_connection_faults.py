@@ -77,6 +77,25 @@ async def test_a_half_open_socket_says_nothing_and_is_aborted_then() -> None:
     assert lasted_s >= 0.95
 
 
+async def test_a_slow_connection_gets_its_bytes_late_and_loses_none() -> None:
+    """Frames arrive in pieces; at the end everything that waited comes, in order."""
+    async with (
+        running(settings(trades_per_hour=3_000)) as exchange,
+        connect(f"{exchange.ws_url}/ws/btcusdt@trade") as slow,
+        connect(f"{exchange.ws_url}/ws/btcusdt@trade") as quick,
+    ):
+        body = {"kind": "slow", "count": 1, "seconds": 1.0, "bytes_per_s": 400}
+        await control(exchange, "/faults", body)
+        await control(exchange, "/clock/start", {})
+        async with asyncio.timeout(BOUND_S):
+            ahead = [json.loads(await quick.recv())["t"] for _ in range(50)]
+            first = json.loads(await slow.recv())["t"]
+            begin_s = time.monotonic()
+            late = [first] + [json.loads(await slow.recv())["t"] for _ in range(49)]
+    assert ahead == late == list(range(ahead[0], ahead[0] + 50))
+    assert time.monotonic() - begin_s > 0.3, "50 trades take longer than a second at 400 bytes/s"
+
+
 @pytest.mark.parametrize("notice_s", [0, 0.3])
 async def test_a_shutdown_is_announced_in_both_forms_then_closes(notice_s: float) -> None:
     async with (

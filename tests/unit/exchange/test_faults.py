@@ -31,6 +31,7 @@ def test_every_kind_of_trade_fault_is_taken_once_by_default(kind: str) -> None:
         {"kind": "cut"},
         {"kind": "close", "code": 1012, "reason": "restart", "count": 1},
         {"kind": "half_open", "seconds": 3},
+        {"kind": "slow", "seconds": 3, "bytes_per_s": 100},
         {"kind": "shutdown"},
         {"kind": "shutdown", "notice_s": 1.5},
         {"kind": "refuse", "seconds": 0.5},
