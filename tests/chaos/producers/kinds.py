@@ -122,7 +122,9 @@ def _kinds() -> list[Kind]:
     message, connection = Group.MESSAGE, Group.CONNECTION
 
     def by_exchange(name: str, group: Group, count: int, *signs: Sign) -> Kind:
-        patience_s = 40.0 if group is message or group is Group.LOAD else 20.0
+        # What waits for a trade may wait for a halted hour and a quiet one after it: 30 s.
+        waits_for_trade = group in (message, Group.LOAD) or name == "truncated_frame"
+        patience_s = 45.0 if waits_for_trade else 20.0
         return Kind(name, group, count, signs, patience_s, is_own_count=True)
 
     return [
