@@ -36,6 +36,8 @@ RESENDS = 3
 # Readers wait for the end of the hour; the closes of all symbols come within a few milliseconds.
 CLOSE_COMMIT_S = 0.015
 COMMIT_TRIES = 3
+# Behind a backlog one transaction would take all of it, seconds long and as large as the queue.
+MOST_RECORDS = 10_000
 
 
 @dataclass(slots=True)
@@ -163,7 +165,7 @@ class KafkaSink:
             if _has_close(batch):
                 due_s = min(due_s, time.monotonic() + CLOSE_COMMIT_S)
             left_s = due_s - time.monotonic()
-            if left_s <= 0:
+            if left_s <= 0 or len(items) >= MOST_RECORDS:
                 break
             try:
                 batch = self._queue.get(timeout=left_s)

@@ -17,7 +17,7 @@ from conf.settings import RunSettings
 from producers.dead_letters import dead_letter
 from producers.errors import BadMessage, FencedError, Reason, StartupError
 from producers.kafka_producer import SinkConfig, open_producer
-from producers.kafka_sink import Item, KafkaSink
+from producers.kafka_sink import MOST_RECORDS, Item, KafkaSink
 from producers.messages import Trade
 from producers.partitioner import partition_of
 from producers.tail import FIRST_STEP, Tail, TailReader
@@ -57,6 +57,25 @@ def write(config: SinkConfig, items: Sequence[Item]) -> None:
 def read_tail(settings: Bundle, *symbols: str, venue: str = "binance-spot") -> dict[str, Tail]:
     with TailReader(settings.kafka, settings.namespace.trades_topic, venue) as reader:
         return reader.read(symbols)
+
+
+def test_a_backlog_is_written_in_bounded_transactions(settings: Bundle) -> None:
+    """Whatever waits, no transaction is larger than a bound, and order and count are kept."""
+    config = sink_config(settings)
+
+    async def run() -> KafkaSink:
+        producer = open_producer(config)
+        sink = KafkaSink(config, producer)
+        for first in range(1, 30_001, 100):
+            sink.offer([trade(i) for i in range(first, first + 100)])
+        await sink.close()
+        return sink
+
+    sink = asyncio.run(run())
+    assert sink.counts.records == 30_000
+    assert sink.counts.transactions >= 30_000 // MOST_RECORDS
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)["BTCUSDT"]
+    assert [record.trade_id for record in series] == list(range(1, 30_001))
 
 
 def test_topics_are_made_as_designed_and_a_second_call_changes_nothing(settings: Bundle) -> None:
