@@ -49,6 +49,8 @@ class SinkCounts:
     transactions: int = 0
     resends: int = 0
     commit_retries: int = 0
+    commit_ms: float = 0.0
+    slowest_commit_ms: float = 0.0
     dead_by_reason: dict[str, int] = field(default_factory=dict)
 
 
@@ -222,7 +224,11 @@ class KafkaSink:
         for attempt in range(RESENDS + 1):
             if self._abort:
                 self._abort.at("before_commit")
+            begun_s = time.monotonic()
             if self._try_commit():
+                took_ms = (time.monotonic() - begun_s) * 1000
+                self.counts.commit_ms += took_ms
+                self.counts.slowest_commit_ms = max(self.counts.slowest_commit_ms, took_ms)
                 if self._abort:
                     self._abort.at("after_commit")
                 self._count(items)

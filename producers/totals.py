@@ -72,6 +72,8 @@ class Totals:
             "transactions": self.sink.transactions,
             "transactions_resent": self.sink.resends,
             "commit_retries": self.sink.commit_retries,
+            "commit_ms": round(self.sink.commit_ms),
+            "slowest_commit_ms": round(self.sink.slowest_commit_ms),
             "stream_connects": self.connects,
             "stream_failures": self.failures["stream"],
             "rest_errors": self.failures["rest"],

@@ -10,7 +10,7 @@ import orjson
 import structlog
 
 from conf.names import HOUR_MS, hour_open_ms
-from producers.listing import PATH, check_symbols
+from producers.listing import PATH, check_symbols, refuse_unknown
 from producers.rest_client import RestClient
 from streaming.history.klines import (
     PAGE_HOURS,
@@ -55,7 +55,7 @@ async def fetch_history(
         RestError: if it stops answering.
         ContractError: if a listing cannot be read.
     """
-    await check_symbols(rest, symbols, rest_url)
+    refuse_unknown(await check_symbols(rest, symbols, rest_url), rest_url)
     now_ms = await rest.server_time_ms()
     end_ms = hour_open_ms(now_ms)
     start_ms = end_ms - days * DAY_HOURS * HOUR_MS

@@ -81,8 +81,8 @@ async def test_a_slow_connection_gets_its_bytes_late_and_loses_none() -> None:
     """Frames arrive in pieces; at the end everything that waited comes, in order."""
     async with (
         running(settings(trades_per_hour=3_000)) as exchange,
-        connect(f"{exchange.ws_url}/ws/btcusdt@trade") as slow,
-        connect(f"{exchange.ws_url}/ws/btcusdt@trade") as quick,
+        connect(f"{exchange.ws_url}/ws/btcusdt@trade", close_timeout=0.1) as slow,
+        connect(f"{exchange.ws_url}/ws/btcusdt@trade", close_timeout=0.1) as quick,
     ):
         body = {"kind": "slow", "count": 1, "seconds": 1.0, "bytes_per_s": 400}
         await control(exchange, "/faults", body)

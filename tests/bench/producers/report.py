@@ -21,6 +21,9 @@ class Sustained(BaseModel):
     slowest_2s_per_s: int = Field(description="The slowest two seconds.")
     sent_per_s: int = Field(description="What the exchange sent meanwhile.")
     cores: dict[str, float] = Field(description="Processor cores used, by part.")
+    commits: int = Field(description="Transactions, the warm-up's included.")
+    mean_commit_ms: float
+    slowest_commit_ms: int
     memory_early_mib: int = Field(description="The producer's resident memory, first tenth.")
     memory_late_mib: int = Field(description="The same, last tenth.")
     memory_growth: float = Field(description="Late over early, minus 1.")
@@ -87,6 +90,10 @@ def print_report(report: ProducerBench, console: Console) -> None:
     table.add_row("slowest two seconds", f"{at.slowest_2s_per_s:,} trades/s")
     cores = ", ".join(f"{part} {used:.2f}" for part, used in at.cores.items())
     table.add_row("cores", cores)
+    table.add_row(
+        f"{at.commits:,} commits",
+        f"mean {at.mean_commit_ms:.0f}, slowest {at.slowest_commit_ms} ms",
+    )
     table.add_row(
         f"memory over {at.trades:,} trades",
         f"{at.memory_early_mib} → {at.memory_late_mib} MiB ({at.memory_growth:+.1%})",

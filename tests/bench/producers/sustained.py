@@ -55,6 +55,11 @@ def measure_sustained(world: World, trades: int, say: Callable[[str], None]) -> 
         cores={
             name: round((last.cpu_s[name] - first.cpu_s[name]) / seconds, 2) for name in last.cpu_s
         },
+        commits=int(world.producer.metric("transactions")),
+        mean_commit_ms=round(
+            world.producer.metric("commit_ms") / world.producer.metric("transactions"), 1
+        ),
+        slowest_commit_ms=int(world.producer.metric("slowest_commit_ms")),
         memory_early_mib=round(early),
         memory_late_mib=round(late),
         memory_growth=round(late / early - 1, 4),
