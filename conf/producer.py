@@ -9,6 +9,17 @@ from pydantic_settings import BaseSettings, NoDecode
 
 from conf.settings import _config
 
+ABORT_POINTS = (
+    "received",
+    "sequenced",
+    "begun",
+    "produced",
+    "before_commit",
+    "after_commit",
+    "rest_answered",
+)
+"""Named points of a producer, from a message's receipt to its commit, and the one of REST."""
+
 
 class ProducerSettings(BaseSettings):
     """How one producer process works. Prefix ``NEXTHOUR_PRODUCER_``. Seconds are wall time."""
@@ -126,7 +137,7 @@ class ProducerSettings(BaseSettings):
     )
     abort_at: str | None = Field(
         None,
-        pattern=r"^(received|sequenced|begun|produced|before_commit|after_commit|rest_answered):[1-9][0-9]*$",
+        pattern=rf"^({'|'.join(ABORT_POINTS)}):[1-9][0-9]*$",
         description="For chaos tests: the process kills itself at the n-th passage of a named point.",
     )
 

@@ -8,16 +8,6 @@ from __future__ import annotations
 import os
 import signal
 
-POINTS = (
-    "received",
-    "sequenced",
-    "begun",
-    "produced",
-    "before_commit",
-    "after_commit",
-    "rest_answered",
-)
-
 
 class AbortSwitch:
     """Counts passages of one point; false in a condition when nothing is set."""

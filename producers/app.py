@@ -27,7 +27,7 @@ from producers.errors import RestError, SinkBrokenError, StartupError
 from producers.incidents import IncidentLog
 from producers.kafka_producer import SinkConfig, dispose, fence, open_producer
 from producers.listing import UNLISTED, check_symbols, refuse_unknown
-from producers.messages import Limits, Parser
+from producers.messages import PAST_TOLERANCE_MS, Limits, Parser
 from producers.metrics import MetricsServer
 from producers.partitioner import symbols_of_shard
 from producers.questions import Policy
@@ -43,7 +43,6 @@ from producers.totals import Totals
 log = structlog.get_logger(__name__)
 
 REBUILD_WAIT_S = 2.0
-PAST_TOLERANCE_MS = 600_000
 # Of a first start; later ones ask until a broker answers.
 FIRST_TRIES = 3
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conf.contracts.incidents import Incident, IncidentKind
+from conf.contracts.trades import NEVER_EXISTED
 from conf.names import HOUR_MS
-
-NEVER_EXISTED = "never_existed"
-"""How the reason of a GAP begins whose ids REST proved never to exist."""
 
 
 @dataclass(slots=True)

@@ -31,6 +31,9 @@ _KNOWN_OTHERS = frozenset(
 )
 # Narrower than Decimal, which takes '1_0', 'NaN' and digits of any alphabet.
 _DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+PAST_TOLERANCE_MS = 600_000
+"""Wide: an exchange under load is late with its events, and each refused one costs a question."""
+
 _BOOK_TICKER = frozenset("ubBaA")
 
 
@@ -74,13 +77,12 @@ class Limits:
     Attributes:
         future_tolerance_ms: how far a trade time may lie after its receipt, exchange time.
         max_notional: price × quantity above this is refused.
-        past_tolerance_ms: how far a trade time may lie before the event that tells it. Wide: an
-            exchange under load is late with its events, and each refused one costs a question.
+        past_tolerance_ms: how far a trade time may lie before the event that tells it.
     """
 
     future_tolerance_ms: int
     max_notional: Decimal
-    past_tolerance_ms: int = 600_000
+    past_tolerance_ms: int = PAST_TOLERANCE_MS
 
     @property
     def max_notional_units(self) -> int:

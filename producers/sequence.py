@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from conf.contracts.incidents import Incident
-from conf.contracts.trades import Close, TradeRecord
+from conf.contracts.trades import NEVER_EXISTED, Close, TradeRecord
 from conf.names import hour_open_ms
-from producers.gap_watch import NEVER_EXISTED, GapWatch
+from producers.gap_watch import GapWatch
 from producers.gaps import gaps_by_hour, hole_between, last_rejected
 from producers.hours import Hours
 from producers.messages import ClosedKline, Trade

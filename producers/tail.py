@@ -23,11 +23,10 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from conf.contracts.errors import ContractError
-from conf.contracts.trades import Close, TradeRecord, decode
+from conf.contracts.trades import NEVER_EXISTED, Close, TradeRecord, decode
 from conf.names import hour_open_ms
 from conf.settings import KafkaSettings
 from producers.errors import SinkBrokenError, StartupError
-from producers.gap_watch import NEVER_EXISTED
 from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
 from producers.kafka_producer import WRITER_HEADER
 from producers.partitioner import partition_of

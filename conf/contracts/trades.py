@@ -32,6 +32,8 @@ WriterSchemas = Mapping[int, Any]
 """Parsed Avro schemas by schema id."""
 
 Kind = Literal["TRADE", "CLOSE", "GAP"]
+NEVER_EXISTED = "never_existed"
+"""How the reason of a GAP begins whose ids REST proved never to exist; it disputes no hour."""
 
 
 @dataclass(frozen=True, slots=True)

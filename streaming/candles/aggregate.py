@@ -11,14 +11,12 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
+from conf.contracts.trades import NEVER_EXISTED
 from conf.names import HOUR_MS
 
 # Quantity = q1 × 10^9 + q0 in units of 10^-8; notional = n3 … n0 in units of 10^-16.
 DIGIT = 10**9
 WITNESS_CODES = {"STREAM": 1, "REST": 2, "END": 3}
-
-# How the reason of a GAP begins whose ids REST proved never to exist.
-NEVER_EXISTED = "never_existed"
 
 _WITNESS_IDS = ("first_trade_id", "last_trade_id", "trades")
 _WITNESS_PRICES = ("open", "high", "low", "close")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from conf.producer import ABORT_POINTS
+
 
 class Group(StrEnum):
     """Where a fault strikes."""
@@ -78,17 +80,6 @@ class Kind:
     patience_s: float = 30.0
     is_own_count: bool = False
 
-
-ABORT_POINTS = (
-    "received",
-    "sequenced",
-    "begun",
-    "produced",
-    "before_commit",
-    "after_commit",
-    "rest_answered",
-)
-"""Steps of the producer between which it can be told to end as if by ``kill -9``."""
 
 KILLED, FENCED, STOPPED = -9, 3, 0
 

@@ -11,7 +11,8 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.producers.kinds import ABORT_POINTS, KINDS, Group
+from conf.producer import ABORT_POINTS
+from tests.chaos.producers.kinds import KINDS, Group
 
 Value = int | float | str
 

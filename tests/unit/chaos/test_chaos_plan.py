@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tests.chaos.producers.kinds import ABORT_POINTS, KINDS, Group
+from conf.producer import ABORT_POINTS
+from tests.chaos.producers.kinds import KINDS, Group
 from tests.chaos.producers.plan import Fault, make_plan
 
 pytestmark = pytest.mark.unit

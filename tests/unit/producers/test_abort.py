@@ -9,8 +9,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from conf.producer import ProducerSettings
-from producers.abort import POINTS, AbortSwitch
+from conf.producer import ABORT_POINTS, ProducerSettings
+from producers.abort import AbortSwitch
 
 pytestmark = pytest.mark.unit
 
@@ -34,7 +34,7 @@ def test_the_process_is_killed_at_the_nth_passage_of_its_point() -> None:
     assert done.stdout.split() == ["1", "2"]
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", ABORT_POINTS)
 def test_settings_know_every_point(point: str) -> None:
     assert ProducerSettings(abort_at=f"{point}:1").abort_at == f"{point}:1"
 

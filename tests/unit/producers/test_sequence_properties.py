@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.contracts.trades import Close
+from conf.contracts.trades import NEVER_EXISTED, Close
 from conf.names import HOUR_MS
-from producers.gap_watch import NEVER_EXISTED
 from producers.messages import ClosedKline, Trade
 from producers.questions import FetchKlines, FetchTail, FetchTrades, Policy, Start
 from producers.sequence import Output, Sequencer
