@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
-from conf.contracts.errors import ContractError
+from conf.contracts.json_messages import decimal_or_none, decoded
 
 Verdict = Literal["complete", "quiet", "partial", "disputed"]
 
@@ -81,11 +81,5 @@ def decode_candle(message: bytes) -> Candle:
     Raises:
         ContractError: if the message is no candle.
     """
-    try:
-        fields = orjson.loads(message)
-        for name in DECIMAL_FIELDS:
-            fields[name] = None if fields[name] is None else Decimal(fields[name])
-        return Candle(**{name: fields[name] for name in Candle.__slots__})
-    except (orjson.JSONDecodeError, KeyError, TypeError, ArithmeticError) as error:
-        text = f"no candle: {error!r}"
-        raise ContractError(text) from error
+    convert = dict.fromkeys(DECIMAL_FIELDS, decimal_or_none)
+    return decoded(message, Candle, "candle", convert)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import orjson
 
-from conf.contracts.errors import ContractError
+from conf.contracts.json_messages import decoded
 
 
 class FeedState(StrEnum):
@@ -66,10 +66,4 @@ def decode_feed_status(message: bytes) -> FeedStatus:
     Raises:
         ContractError: if it is no feed status.
     """
-    try:
-        fields = orjson.loads(message)
-        known = {name: fields[name] for name in FeedStatus.__slots__}
-        return FeedStatus(**known | {"state": FeedState(known["state"])})
-    except (ValueError, KeyError, TypeError) as error:
-        text = f"no feed status: {error!r}"
-        raise ContractError(text) from error
+    return decoded(message, FeedStatus, "feed status", {"state": FeedState})

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from conf.contracts.candles import decimal_text
-from conf.contracts.errors import ContractError
+from conf.contracts.json_messages import decimal_or_none, decoded
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DECIMAL_FIELDS = ("last_close", "q05", "q25", "q50", "q75", "q95")
@@ -58,11 +58,5 @@ def decode_forecast(message: bytes) -> Forecast:
     Raises:
         ContractError: if the message is no forecast.
     """
-    try:
-        fields = orjson.loads(message)
-        for name in DECIMAL_FIELDS:
-            fields[name] = None if fields[name] is None else Decimal(fields[name])
-        return Forecast(**{name: fields[name] for name in Forecast.__slots__})
-    except (orjson.JSONDecodeError, KeyError, TypeError, ArithmeticError) as error:
-        text = f"no forecast: {error!r}"
-        raise ContractError(text) from error
+    convert = dict.fromkeys(DECIMAL_FIELDS, decimal_or_none)
+    return decoded(message, Forecast, "forecast", convert)

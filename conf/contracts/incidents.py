@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from conf.contracts.errors import ContractError
+from conf.contracts.json_messages import decoded
 
 
 class IncidentKind(StrEnum):
@@ -91,10 +91,4 @@ def decode_incident(message: bytes) -> Incident:
     Raises:
         ContractError: if it is no incident.
     """
-    try:
-        fields = orjson.loads(message)
-        known = {name: fields[name] for name in Incident.__slots__}
-        return Incident(**known | {"kind": IncidentKind(known["kind"])})
-    except (ValueError, KeyError, TypeError) as error:
-        text = f"no incident: {error!r}"
-        raise ContractError(text) from error
+    return decoded(message, Incident, "incident", {"kind": IncidentKind})
