@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,38 +11,18 @@ from tests.support.bundle import Bundle
 from tests.support.eventually import eventually
 from tests.support.exchange import ExchangeServer
 from tests.support.producer_runs import (
-    ProducerProcess,
+    SYMBOLS,
+    StartExchange,
     check_against_book,
     producer,
     read_topic,
     read_trades,
+    run_variables,
+    start,
+    stop,
 )
 
 pytestmark = pytest.mark.integration
-
-SPEED = 600
-SYMBOLS = "BTCUSDT,ETHUSDT,DOTUSDT,USDCUSDT"
-
-StartExchange = Callable[..., ExchangeServer]
-
-
-def start(exchange_server: StartExchange, **variables: object) -> ExchangeServer:
-    given: dict[str, object] = {
-        "symbols": SYMBOLS,
-        "speed": SPEED,
-        "history_hours": 24,
-        "trades_per_hour": 8_000,
-    }
-    return exchange_server(**{**given, **variables})
-
-
-def run_variables(**more: object) -> dict[str, object]:
-    return {"NEXTHOUR_SYMBOLS": SYMBOLS, "NEXTHOUR_SPEED": SPEED, **more}
-
-
-def stop(run: ProducerProcess) -> None:
-    run.process.ask_to_stop()
-    assert run.process.wait(15) == 0
 
 
 def incidents(settings: Bundle, kind: IncidentKind) -> list[Incident]:
@@ -62,7 +41,7 @@ def test_a_planned_change_of_connections_needs_nothing_from_rest(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
     """By age and by serverShutdown with notice: the new connection is there before the old goes."""
-    exchange = start(exchange_server, hold=True)
+    exchange = start(exchange_server, trades_per_hour=8_000, hold=True)
     variables = run_variables(
         NEXTHOUR_PRODUCER_RENEW_AFTER_S=4, NEXTHOUR_PRODUCER_HANDOVER_TIMEOUT_S=20
     )
@@ -88,7 +67,7 @@ def test_a_planned_change_of_connections_needs_nothing_from_rest(
 def test_ids_that_never_existed_do_not_stop_the_series(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
-    exchange = start(exchange_server, hold=True, absent_ids="BTCUSDT:0:7")
+    exchange = start(exchange_server, trades_per_hour=8_000, hold=True, absent_ids="BTCUSDT:0:7")
     with producer(settings, exchange, tmp_path, **run_variables()) as run:
         eventually(run.is_healthy, 60, message="connected")
         exchange.post("/clock/start")
@@ -107,7 +86,7 @@ def test_ids_that_never_existed_do_not_stop_the_series(
 def test_a_delisted_symbol_is_an_alarm_and_the_others_go_on(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
-    exchange = start(exchange_server)
+    exchange = start(exchange_server, trades_per_hour=8_000)
     variables = run_variables(NEXTHOUR_PRODUCER_STATUS_CHECK_S=1)
     with producer(settings, exchange, tmp_path, **variables) as run:
         eventually(lambda: run.metric("hours_closed_total", symbol="DOTUSDT") >= 1, 60)
@@ -128,7 +107,9 @@ def test_a_delisted_symbol_is_an_alarm_and_the_others_go_on(
 def test_a_host_that_serves_market_data_only_fills_recent_holes(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
-    exchange = start(exchange_server, hold=True, serves_historical_trades=False)
+    exchange = start(
+        exchange_server, trades_per_hour=8_000, hold=True, serves_historical_trades=False
+    )
     with producer(settings, exchange, tmp_path, **run_variables()) as run:
         eventually(run.is_healthy, 60, message="connected")
         exchange.post("/clock/start")

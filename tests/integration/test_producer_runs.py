@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import signal
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,36 +18,23 @@ from tests.support.bundle import Bundle
 from tests.support.eventually import eventually
 from tests.support.exchange import ExchangeServer
 from tests.support.producer_runs import (
+    SYMBOLS,
+    StartExchange,
     check_against_book,
     closes_of,
     producer,
     read_dead,
     read_trades,
+    run_variables,
+    start,
+    stop,
 )
 
 pytestmark = pytest.mark.integration
 
-SPEED = 600
 START_MS = 1_767_225_600_000
-SYMBOLS = "BTCUSDT,ETHUSDT,DOTUSDT,USDCUSDT"
 CAPTURE = "binance-spot-btc-eth-trades-20240808T2354Z.jsonl.gz"
 TICKS = Path(__file__).parents[2].parent / "shared" / "data" / "ticks" / CAPTURE
-
-StartExchange = Callable[..., ExchangeServer]
-
-
-def start(exchange_server: StartExchange, **variables: object) -> ExchangeServer:
-    given: dict[str, object] = {
-        "symbols": SYMBOLS,
-        "speed": SPEED,
-        "hold": True,
-        "history_hours": 24,
-    }
-    return exchange_server(**{**given, **variables})
-
-
-def run_variables(**more: object) -> dict[str, object]:
-    return {"NEXTHOUR_SYMBOLS": SYMBOLS, "NEXTHOUR_SPEED": SPEED, **more}
 
 
 def hours_over(exchange: ExchangeServer) -> int:
@@ -62,15 +48,14 @@ def test_hours_traded_quiet_and_halted_are_the_exchanges_book(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
     """0 missing, 0 doubled, in order, one CLOSE per hour with the book's figures; stops in 10 s."""
-    exchange = start(exchange_server, quiet_hours="DOTUSDT:1", halted_hours="*:2")
+    exchange = start(exchange_server, hold=True, quiet_hours="DOTUSDT:1", halted_hours="*:2")
     with producer(settings, exchange, tmp_path, **run_variables()) as run:
         eventually(run.is_healthy, 60, message="connected")
         exchange.post("/clock/start")
         eventually(lambda: run.metric("hours_closed_total") >= 16, 90, message="4 hours closed")
         assert run.metric("hours_halted_total") == 4
         asked_s = time.monotonic()
-        run.process.ask_to_stop()
-        assert run.process.wait(15) == 0
+        stop(run)
         assert time.monotonic() - asked_s < 10
         totals = orjson.loads(run.process.log_text().splitlines()[-1])
     series = read_trades(settings.kafka, settings.namespace.trades_topic)
@@ -89,7 +74,7 @@ def test_hours_traded_quiet_and_halted_are_the_exchanges_book(
 def test_injected_faults_become_dead_letters_and_the_series_stays_whole(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
-    exchange = start(exchange_server, trades_per_hour=8_000)
+    exchange = start(exchange_server, hold=True, trades_per_hour=8_000)
     kinds = {
         "drop": 5,
         "duplicate": 4,
@@ -108,8 +93,7 @@ def test_injected_faults_become_dead_letters_and_the_series_stays_whole(
         assert run.metric("gaps_filled_total", symbol="BTCUSDT") >= 1
         assert run.metric("gap_ids_total") == 0
         assert run.metric("dead_letters_total", reason="malformed") == 3
-        run.process.ask_to_stop()
-        assert run.process.wait(15) == 0
+        stop(run)
     series = read_trades(settings.kafka, settings.namespace.trades_topic)
     for symbol in SYMBOLS.split(","):
         assert check_against_book(exchange, symbol, series[symbol]) >= 2
@@ -134,7 +118,7 @@ def test_killed_and_started_again_it_goes_on_from_the_topics_tail(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
     """kill -9 in the middle, an outage over two ends of hours, then a second process."""
-    exchange = start(exchange_server)
+    exchange = start(exchange_server, hold=True)
     exchange.post("/clock/start")
     with producer(settings, exchange, tmp_path, **run_variables()) as run:
         eventually(
@@ -151,8 +135,7 @@ def test_killed_and_started_again_it_goes_on_from_the_topics_tail(
             lambda: run.metric("hours_closed_total", symbol="BTCUSDT") >= 3, 60, message="caught up"
         )
         assert run.metric("hours_closed_by_rest_total", symbol="BTCUSDT") >= 1
-        run.process.ask_to_stop()
-        assert run.process.wait(15) == 0
+        stop(run)
     series = read_trades(settings.kafka, settings.namespace.trades_topic)
     for symbol in SYMBOLS.split(","):
         assert check_against_book(exchange, symbol, series[symbol]) >= 3
@@ -162,7 +145,7 @@ def test_killed_and_started_again_it_goes_on_from_the_topics_tail(
 def test_a_second_producer_fences_the_first_without_loss(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
-    exchange = start(exchange_server)
+    exchange = start(exchange_server, hold=True)
     exchange.post("/clock/start")
     with producer(settings, exchange, tmp_path, **run_variables()) as first:
         eventually(lambda: first.metric("trades_published_total") > 500, 60)
@@ -171,8 +154,7 @@ def test_a_second_producer_fences_the_first_without_loss(
             lines = first.process.log_text().splitlines()
             assert lines[-1].startswith("producers: another producer took over")
             eventually(lambda: second.metric("hours_closed_total") >= 8, 60)
-            second.process.ask_to_stop()
-            assert second.process.wait(15) == 0
+            stop(second)
     series = read_trades(settings.kafka, settings.namespace.trades_topic)
     for symbol in SYMBOLS.split(","):
         assert check_against_book(exchange, symbol, series[symbol]) >= 1
@@ -185,7 +167,7 @@ def test_a_broker_that_hangs_costs_nothing(
 
     The broker stays away for longer than one call waits; whoever asks meanwhile fences nobody.
     """
-    exchange = start(exchange_server)
+    exchange = start(exchange_server, hold=True)
     exchange.post("/clock/start")
     kafka = psutil.Process(stack.pids()["kafka"])
     variables = run_variables(NEXTHOUR_PRODUCER_KAFKA_TIMEOUT_S=1)
@@ -202,8 +184,7 @@ def test_a_broker_that_hangs_costs_nothing(
         eventually(lambda: run.metric("records_committed") > committed + 500, 60)
         over = hours_over(exchange)
         eventually(lambda: hours_over(exchange) > over, 60)
-        run.process.ask_to_stop()
-        assert run.process.wait(15) == 0
+        stop(run)
     series = read_trades(settings.kafka, settings.namespace.trades_topic)
     for symbol in SYMBOLS.split(","):
         assert check_against_book(exchange, symbol, series[symbol]) >= 1
@@ -212,7 +193,7 @@ def test_a_broker_that_hangs_costs_nothing(
 def test_two_shards_share_the_symbols(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
-    exchange = start(exchange_server)
+    exchange = start(exchange_server, hold=True)
     exchange.post("/clock/start")
     variables = run_variables()
     with (
@@ -223,8 +204,7 @@ def test_two_shards_share_the_symbols(
             lambda: one.metric("hours_closed_total") + two.metric("hours_closed_total") >= 8, 90
         )
         for run in (one, two):
-            run.process.ask_to_stop()
-            assert run.process.wait(15) == 0
+            stop(run)
     series = read_trades(settings.kafka, settings.namespace.trades_topic)
     for symbol in SYMBOLS.split(","):
         assert check_against_book(exchange, symbol, series[symbol]) >= 1
@@ -233,7 +213,7 @@ def test_two_shards_share_the_symbols(
 def test_what_keeps_it_from_starting_is_one_line(
     settings: Bundle, exchange_server: StartExchange, tmp_path: Path
 ) -> None:
-    exchange = start(exchange_server)
+    exchange = start(exchange_server, hold=True)
     cases = [
         ({"NEXTHOUR_SYMBOLS": "BTCUSDT,NOUSDT"}, "producers: unknown symbol NOUSDT: "),
         ({"NEXTHOUR_EXCHANGE_REST_URL": "http://127.0.0.1:9"}, "producers: no exchange at "),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -13,36 +12,22 @@ import pytest
 
 from tests.support.bundle import Bundle
 from tests.support.eventually import eventually
-from tests.support.exchange import ExchangeServer
 from tests.support.producer_runs import (
-    ProducerProcess,
+    SPEED,
+    SYMBOLS,
+    StartExchange,
     check_against_book,
     producer,
     read_topic,
     read_trades,
+    run_variables,
+    start,
+    stop,
 )
 
 pytestmark = pytest.mark.integration
 
-SPEED = 600
-SYMBOLS = "BTCUSDT,ETHUSDT,DOTUSDT,USDCUSDT"
 TAKEOVER_S = 10.0
-
-StartExchange = Callable[..., ExchangeServer]
-
-
-def start(exchange_server: StartExchange, **variables: object) -> ExchangeServer:
-    given: dict[str, object] = {"symbols": SYMBOLS, "speed": SPEED, "history_hours": 24}
-    return exchange_server(**{**given, **variables})
-
-
-def run_variables(**more: object) -> dict[str, object]:
-    return {"NEXTHOUR_SYMBOLS": SYMBOLS, "NEXTHOUR_SPEED": SPEED, **more}
-
-
-def stop(run: ProducerProcess) -> None:
-    run.process.ask_to_stop()
-    assert run.process.wait(15) == 0
 
 
 @pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])

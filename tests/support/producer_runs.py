@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,21 @@ from tests.support.exchange import ExchangeServer
 
 ROOT = Path(__file__).parents[2]
 READ_TIMEOUT_S = 60.0
+SPEED = 600
+SYMBOLS = "BTCUSDT,ETHUSDT,DOTUSDT,USDCUSDT"
+
+StartExchange = Callable[..., ExchangeServer]
+
+
+def start(exchange_server: StartExchange, **variables: object) -> ExchangeServer:
+    """Start an exchange of four symbols, an exchange hour in six seconds, with a short past."""
+    given: dict[str, object] = {"symbols": SYMBOLS, "speed": SPEED, "history_hours": 24}
+    return exchange_server(**{**given, **variables})
+
+
+def run_variables(**more: object) -> dict[str, object]:
+    """Return what a producer must be told of such an exchange."""
+    return {"NEXTHOUR_SYMBOLS": SYMBOLS, "NEXTHOUR_SPEED": SPEED, **more}
 
 
 class ProducerProcess:
@@ -87,6 +102,12 @@ def producer(
     finally:
         process.stop()
         ports.release()
+
+
+def stop(run: ProducerProcess) -> None:
+    """End a producer as an operator does; it must have drained and ended well."""
+    run.process.ask_to_stop()
+    assert run.process.wait(15) == 0
 
 
 def read_topic(kafka: KafkaSettings, topic: str) -> list[Any]:
