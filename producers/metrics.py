@@ -6,7 +6,7 @@ The counters live as plain integers where things happen; they are read when some
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -29,29 +29,25 @@ class TotalsCollector(Collector):
         """Yield one family per counter, labelled by symbol where it is counted so."""
         by_symbol = self._totals.by_symbol()
         for name, text in COUNTERS.items():
-            family = CounterMetricFamily(PREFIX + name, text, labels=["symbol"])
-            for symbol, values in by_symbol.items():
-                family.add_metric([symbol], values[name])
-            yield family
+            counts = {symbol: values[name] for symbol, values in by_symbol.items()}
+            yield _counter(name, text, "symbol", counts)
         for name, text in GAUGES.items():
             gauge = GaugeMetricFamily(PREFIX + name, text, labels=["symbol"])
             for symbol, values in by_symbol.items():
                 gauge.add_metric([symbol], values[name])
             yield gauge
-        dead = CounterMetricFamily(
-            PREFIX + "dead_letters", "Messages refused, committed.", labels=["reason"]
-        )
-        for reason, count in self._totals.dead_by_reason().items():
-            dead.add_metric([reason], count)
-        yield dead
-        incidents = CounterMetricFamily(
-            PREFIX + "incidents", "What happened to the feed.", labels=["kind"]
-        )
-        for kind, count in self._totals.incidents_by_kind().items():
-            incidents.add_metric([kind], count)
-        yield incidents
+        dead, incidents = self._totals.dead_by_reason(), self._totals.incidents_by_kind()
+        yield _counter("dead_letters", "Messages refused, committed.", "reason", dead)
+        yield _counter("incidents", "What happened to the feed.", "kind", incidents)
         for name, value in self._totals.process().items():
             yield GaugeMetricFamily(PREFIX + name, "Of the whole process.", value=value)
+
+
+def _counter(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(PREFIX + name, text, labels=[label])
+    for of, count in values.items():
+        family.add_metric([of], count)
+    return family
 
 
 class MetricsServer:

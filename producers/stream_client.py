@@ -75,6 +75,7 @@ class StreamClient:
         self._url = url
         self._context = context
         self._settings = context.settings
+        self._report = context.incidents.report
         self._open: list[Connection] = []
         self._is_paused = False
         self._renewal = asyncio.Event()
@@ -236,16 +237,6 @@ class StreamClient:
             self._open.remove(connection)
         if not self._open:
             self.connected_since_ms = None
-
-    def _report(
-        self,
-        kind: IncidentKind,
-        detail: str,
-        *,
-        started_ms: int | None = None,
-        is_over: bool = False,
-    ) -> None:
-        self._context.incidents.report(kind, detail, started_ms=started_ms, is_over=is_over)
 
 
 async def _first_of(waits: Sequence[object], timeout_s: float) -> bool:
