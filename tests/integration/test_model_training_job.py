@@ -163,7 +163,8 @@ def test_interrupted_in_spark_it_ends_and_promotes_nothing(
             assert job.wait(10) == 130
         finally:
             job.kill()
-    assert log.read_text().splitlines()[-1].startswith("interrupted")
+    # Spark's dying JVM writes to the same file, before or after our one line
+    assert any(line.startswith("interrupted") for line in log.read_text().splitlines())
     assert children
     assert not psutil.wait_procs(children, timeout=20)[1]
     registry = Registry(open_s3(settings.s3), settings.s3.bucket, settings.namespace.s3_prefix)

@@ -228,3 +228,11 @@ def check_order(records: list[TradeRecord]) -> None:
             if record.close.trades:
                 assert record.close.last_trade_id is not None
                 assert record.close.last_trade_id <= last
+
+
+def hours_closed(run: ProducerProcess) -> dict[str, int]:
+    """Return how many hours a producer has closed, of each of the four symbols."""
+    return {
+        symbol: int(run.metric("hours_closed_total", symbol=symbol))
+        for symbol in SYMBOLS.split(",")
+    }
