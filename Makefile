@@ -78,16 +78,22 @@ test-browser: install ## the dashboard in Chromium
 
 # ---- proofs and figures ------------------------------------------------------------------------
 SEED ?= 1
-.PHONY: chaos chaos-producers bench bench-producers
-chaos: chaos-producers ## every chaos proof
+.PHONY: chaos chaos-producers chaos-candles bench bench-producers bench-candles
+chaos: chaos-producers chaos-candles ## every chaos proof
 
 chaos-producers: install ## some 200 faults against the producers, then topic against the exchange's book (SEED=1)
 	@$(BIN)/python -m tests.chaos.producers --seed $(SEED)
 
-bench: bench-producers ## every benchmark
+chaos-candles: install ## kill -9 at every named point of a candles batch, outages of every store, then three stores against the exchange's book (SEED=1)
+	@$(BIN)/python -m tests.chaos.candles --seed $(SEED)
+
+bench: bench-producers bench-candles ## every benchmark
 
 bench-producers: install ## trades/s, latency to committed, burst, memory; python-binance on the same exchange (SEED=1)
 	@$(BIN)/python -m tests.bench.producers --seed $(SEED)
+
+bench-candles: install ## trades/s of the candles query against a no-op read and its fastest peers, cost per trade, latency to Postgres (SEED=1)
+	@$(BIN)/python -m tests.bench.candles --seed $(SEED)
 
 .PHONY: lock
 lock: ## resolve the three lock files anew from pyproject.toml

@@ -77,6 +77,25 @@ class Namespace:
             f"{symbol}-{open_time_ms}-r{revision}.parquet"
         )
 
+    @property
+    def archive_dir(self) -> str:
+        """Absolute HDFS folder of all trades: ``date=YYYY-MM-DD/hour=HH/…parquet`` below it."""
+        return f"{self.hdfs_root}/trades"
+
+    @property
+    def markers_dir(self) -> str:
+        """Absolute HDFS folder of all CLOSE and GAP records, laid out as the trades."""
+        return f"{self.hdfs_root}/markers"
+
+    @property
+    def archive_csv_dir(self) -> str:
+        """Absolute HDFS folder of the trades as CSV, laid out as the trades."""
+        return f"{self.hdfs_root}/trades-csv"
+
+    def fingerprint_file(self, query: str) -> str:
+        """Absolute HDFS path of what a query's checkpoint was made by, beside the checkpoint."""
+        return f"{self.checkpoint(query)}.fingerprint.json"
+
     def history_file(self, symbol: str) -> str:
         """Absolute HDFS path of a symbol's hourly history (layout ``SYMBOL-1h.parquet``)."""
         return f"{self.hdfs_root}/history/{symbol}-1h.parquet"

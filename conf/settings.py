@@ -13,6 +13,23 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+CANDLE_ABORT_POINTS = (
+    "batch_begun",
+    "reading",
+    "judged",
+    "revisions_read",
+    "file_written",
+    "files_written",
+    "produced",
+    "topic_flushed",
+    "transaction_begun",
+    "rows_written",
+    "before_commit",
+    "after_commit",
+    "checkpointing",
+)
+"""Named points of a candles batch, from its begin to the write of its checkpoint."""
+
 DEFAULT_SYMBOLS = (
     "BTCUSDT",
     "ETHUSDT",
@@ -207,6 +224,48 @@ class CandleSettings(BaseSettings):
     max_notional: Decimal = Field(
         Decimal("1e16"),
         description="price × quantity above this is a dead letter: 10^6 such trades still fit decimal(38).",
+    )
+    abort_at: str | None = Field(
+        None,
+        pattern=rf"^({'|'.join(CANDLE_ABORT_POINTS)}):[1-9][0-9]*$",
+        description="For chaos tests: the process kills itself at the n-th passage of a named point.",
+    )
+
+
+class ArchiveSettings(BaseSettings):
+    """The archive query: every trade as Parquet. Prefix ``NEXTHOUR_ARCHIVE_``."""
+
+    model_config = _config("NEXTHOUR_ARCHIVE_")
+
+    trigger_minutes: float = Field(
+        10.0, gt=0, description="A file set per so many minutes of exchange time."
+    )
+    csv: bool = Field(False, description="Write each file set as CSV, too.")
+    compact_after_minutes: float = Field(
+        60.0, ge=0, description="Exchange minutes after a day's end until its files are compacted."
+    )
+    retention_days: int | None = Field(
+        None, ge=8, description="Days of trades that are kept; unset keeps all. Repairs need 7."
+    )
+
+
+class SupervisionSettings(BaseSettings):
+    """How a Spark application watches its queries. Prefix ``NEXTHOUR_SUPERVISION_``."""
+
+    model_config = _config("NEXTHOUR_SUPERVISION_")
+
+    restart_base_s: float = Field(
+        1.0, gt=0, description="Upper bound of the first wait before a failed query is restarted."
+    )
+    restart_cap_s: float = Field(30.0, gt=0, description="Upper bound of any such wait.")
+    stable_after_s: float = Field(
+        60.0, gt=0, description="A query that ran so long starts the waits from the base."
+    )
+    drain_timeout_s: float = Field(
+        8.0, gt=0, description="How long a stopping application lets a running batch end."
+    )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Where /healthz and /metrics listen; unset means nowhere."
     )
 
 

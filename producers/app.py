@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 import httpx
 import structlog
 
+from conf.abort import AbortSwitch
 from conf.connections.schema_registry import SchemaRegistryError, with_registered_id
 from conf.contracts.incidents import IncidentKind
 from conf.names import Namespace
 from conf.producer import ProducerSettings
 from conf.settings import CandleSettings, ExchangeSettings, KafkaSettings, RunSettings
 from conf.symbol_changes import successor_hint
-from producers.abort import AbortSwitch
 from producers.clock import KeptClock
 from producers.errors import RestError, SinkBrokenError, StartupError
 from producers.incidents import IncidentLog

@@ -9,8 +9,8 @@ from typing import Any
 
 import structlog
 
+from conf.abort import AbortSwitch
 from conf.contracts.trades import Close
-from producers.abort import AbortSwitch
 from producers.errors import BadMessage, RestError
 from producers.messages import Parser, Trade, rest_kline
 from producers.questions import FetchKlines, FetchTail, FetchTrades, FindStart, Request

@@ -18,10 +18,10 @@ from queue import Empty, SimpleQueue
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from conf.abort import AbortSwitch
 from conf.contracts.feed import FeedStatus, encode_feed_status
 from conf.contracts.incidents import Incident, encode_incident
 from conf.contracts.trades import TradeRecord, encode, encode_fields
-from producers.abort import AbortSwitch
 from producers.dead_letters import DeadLetter
 from producers.errors import FencedError, ProducerError, SinkBrokenError
 from producers.kafka_errors import kafka_error, translated

@@ -11,10 +11,10 @@ from typing import Any
 import structlog
 from confluent_kafka import Producer
 
+from conf.abort import AbortSwitch
 from conf.contracts.incidents import IncidentKind
 from conf.names import HOUR_MS
 from conf.producer import ProducerSettings
-from producers.abort import AbortSwitch
 from producers.backfill import Backfill
 from producers.clock import KeptClock
 from producers.errors import SinkBrokenError

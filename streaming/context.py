@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from conf.names import Namespace
 from conf.settings import (
+    ArchiveSettings,
     CandleSettings,
     ExchangeSettings,
     ForecastSettings,
@@ -15,6 +16,7 @@ from conf.settings import (
     RunSettings,
     S3Settings,
     SparkSettings,
+    SupervisionSettings,
 )
 
 
@@ -31,6 +33,8 @@ class PipelineContext:
     spark: SparkSettings
     candle: CandleSettings
     forecast: ForecastSettings
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
+    supervision: SupervisionSettings = field(default_factory=SupervisionSettings)
 
     @property
     def namespace(self) -> Namespace:

@@ -1,4 +1,4 @@
-"""What happened to the feed, as a message of the topic `incidents`. Pure."""
+"""What happened to the feed or to a query, as a message of the topic `incidents`. Pure."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ class IncidentKind(StrEnum):
     SESSION_BROKEN = "session_broken"
     STARTED = "started"
     STOPPED = "stopped"
+    QUERY_FAILED = "query_failed"
+    QUERY_RECOVERED = "query_recovered"
+    IMBALANCE = "imbalance"
+    ROWS_DROPPED = "rows_dropped"
+    LATE_TRADES = "late_trades"
+    REPAIRED = "repaired"
 
 
 ALARMS = frozenset(
@@ -39,6 +45,10 @@ ALARMS = frozenset(
         IncidentKind.SILENT,
         IncidentKind.STATUS_CHANGED,
         IncidentKind.SESSION_BROKEN,
+        IncidentKind.QUERY_FAILED,
+        IncidentKind.IMBALANCE,
+        IncidentKind.ROWS_DROPPED,
+        IncidentKind.LATE_TRADES,
     )
 )
 """Kinds that a person should look at; the others are the system doing its work."""
@@ -50,7 +60,7 @@ class Incident:
 
     Attributes:
         kind: what happened.
-        producer: shard of the producer that saw it, such as ``1/1``.
+        producer: who saw it: the shard of a producer, such as ``1/1``, or the name of a query or job.
         started_ms: when it began.
         ended_ms: when it was over; None while it lasts, or where it has no length.
         symbol: whose series it concerns; None if the whole producer's.

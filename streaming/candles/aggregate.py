@@ -108,7 +108,7 @@ def aggregate_hours(records: DataFrame, watermark_days: int) -> DataFrame:
     Open and close are by trade id, never by arrival. A row with `closes` > 0 is final.
 
     Args:
-        records: rows that `predicate.rejection` does not reject.
+        records: rows that `streaming.trades.predicate.rejection` does not reject.
         watermark_days: how long an hour's state is kept. The watermark is on the very column
             that is grouped by: state grouped by a bare integer is never evicted.
     """

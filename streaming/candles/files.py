@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.abort import AbortSwitch
 from conf.contracts.candles import Candle
 from conf.names import Namespace, utc_time
 
@@ -69,8 +70,14 @@ def _cell(candle: Candle, field: pa.Field) -> Any:
 class CandleFiles:
     """Writes candle files through a function that replaces a file on HDFS."""
 
-    def __init__(self, namespace: Namespace, write: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self,
+        namespace: Namespace,
+        write: Callable[[str, bytes], None],
+        abort: AbortSwitch | None = None,
+    ) -> None:
         """Take whose files these are and how to write one: `write(path, content)`, thread-safe."""
+        self._abort = abort or AbortSwitch(None)
         self._namespace = namespace
         self._write = write
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="candle-files")
@@ -86,6 +93,7 @@ class CandleFiles:
     def _write_one(self, candle: Candle) -> None:
         path = self._namespace.candle_file(candle.symbol, candle.open_time_ms, candle.revision)
         self._write(path, parquet_bytes([candle]))
+        self._abort.at("file_written")
 
     def close(self) -> None:
         """End the threads after their present file."""

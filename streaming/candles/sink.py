@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from conf.abort import AbortSwitch
 from conf.contracts.candles import Candle
 from streaming.candles.files import CandleFiles
 from streaming.candles.provisional import ProvisionalCandles
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 QUERY = "candles"
+# Where the switch kills inside of Spark's own work: its job of a batch, and the write of the commit log.
+INSIDE_S = 0.02
 
 
 class CandleSink:
@@ -41,8 +44,10 @@ class CandleSink:
         files: CandleFiles,
         topic: CandleTopic,
         clock_s: Callable[[], float] = time.monotonic,
+        abort: AbortSwitch | None = None,
     ) -> None:
-        """Take the three stores and a monotonic clock in seconds."""
+        """Take the three stores, a monotonic clock in seconds, and a switch for chaos tests."""
+        self._abort = abort or AbortSwitch(None)
         self._table = table
         self._files = files
         self._topic = topic
@@ -52,9 +57,12 @@ class CandleSink:
 
     def __call__(self, frame: DataFrame, batch_id: int) -> None:
         """Store the hours that a micro-batch changed; Spark calls this."""
+        self._abort.at("batch_begun")
+        self._abort.soon("reading", INSIDE_S)
         query_id = frame.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
         rows = [row.asDict() for row in frame.collect()]
         self.store(rows, Batch(QUERY, query_id or "none", batch_id))
+        self._abort.soon("checkpointing", INSIDE_S)
 
     def store(self, rows: Iterable[Mapping[str, Any]], batch: Batch) -> None:
         """Store aggregated rows of one batch.
@@ -69,7 +77,9 @@ class CandleSink:
             OSError: if HDFS is away.
         """
         hours = [read_hour(row) for row in rows]
-        final = self._store_final([judge(hour) for hour in hours if hour.is_final])
+        judged = [judge(hour) for hour in hours if hour.is_final]
+        self._abort.at("judged")
+        final = self._store_final(judged)
         self._provisional.update(
             (_running(hour) for hour in hours if not hour.is_final),
             (key_of(hour.candle) for hour in hours if hour.is_final),
@@ -80,11 +90,14 @@ class CandleSink:
         """Write files and messages of what is new; return it with its revisions."""
         current = self._table.current(key_of(candle) for candle in candles)
         allotment = allot(candles, current)
+        self._abort.at("revisions_read")
         for candle in allotment.repaired:
             log.warning("repaired_hour_kept", symbol=candle.symbol, open_ms=candle.open_time_ms)
         if allotment.to_store:
             self._files.write(allotment.to_store)
+            self._abort.at("files_written")
             self._topic.send(allotment.to_store)
+            self._abort.at("topic_flushed")
         return allotment.to_store
 
     def _commit(self, batch: Batch, final: list[Candle]) -> None:
@@ -98,6 +111,7 @@ class CandleSink:
         if not final and not provisional:
             return
         self._table.write(batch, final, provisional)
+        self._abort.at("after_commit")
         self._committed[batch.checkpoint] = max(batch.batch_id, self._committed[batch.checkpoint])
         for candle in final:
             log.info(

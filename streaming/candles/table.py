@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from psycopg2.extras import execute_values
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from conf.abort import AbortSwitch
 from conf.contracts.candles import Candle
 from conf.names import epoch_ms, utc_time
 from streaming.candles.revisions import Current, HourKey, key_of
@@ -68,8 +69,9 @@ class Batch:
 class CandleTable:
     """The `candle` and `sink_commit` tables of one namespace. Not for use by two threads at once."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], abort: AbortSwitch | None = None) -> None:
         """Take a function that opens a connection; none is opened yet."""
+        self._abort = abort or AbortSwitch(None)
         self._connect = connect
         self._connection: Connection | None = None
 
@@ -119,8 +121,10 @@ class CandleTable:
         def store(connection: Connection) -> None:
             with connection.cursor() as cursor:
                 stored: list[tuple[Any, ...]] = []
+                self._at("transaction_begun", final)
                 if rows:
                     stored = execute_values(cursor, UPSERT, rows, page_size=1000, fetch=True)
+                self._at("rows_written", final)
                 written = sum(1 for _, _, status in stored if status == "final")
                 if written != len(final):
                     message = (
@@ -129,8 +133,14 @@ class CandleTable:
                     )
                     raise SinkError(message)
                 cursor.execute(COMMIT, (batch.query, batch.checkpoint, batch.batch_id))
+                self._at("before_commit", final)
 
         self._in_transaction(store)
+
+    def _at(self, point: str, final: Sequence[Candle]) -> None:
+        """Pass a point, if there is something whose loss would show."""
+        if final:
+            self._abort.at(point)
 
     def close(self) -> None:
         """Close the connection, if one is open."""

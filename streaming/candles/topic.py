@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from conf.abort import AbortSwitch
 from conf.contracts.candles import Candle, candle_key, encode_candle
 from conf.settings import KafkaSettings
 from streaming.errors import SinkError
@@ -22,8 +23,9 @@ DELIVERY_TIMEOUT_S = 30.0
 class CandleTopic:
     """Sends candles to one topic and waits for every delivery report."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, abort: AbortSwitch | None = None) -> None:
         """Open the producer; it connects in the background."""
+        self._abort = abort or AbortSwitch(None)
         self._topic = topic
         self._producer = Producer(
             {
@@ -51,6 +53,7 @@ class CandleTopic:
             for candle in candles:
                 key = candle_key(candle.symbol, candle.open_time_ms)
                 self._producer.produce(self._topic, encode_candle(candle), key, on_delivery=report)
+                self._abort.at("produced")
             waiting = self._producer.flush(DELIVERY_TIMEOUT_S + 1)
         except (KafkaException, BufferError) as error:
             message = f"topic {self._topic}: {error}"

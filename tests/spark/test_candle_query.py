@@ -14,7 +14,7 @@ from conf.contracts.candles import Candle
 from conf.contracts.trades import TradeRecord, encode
 from conf.names import HOUR_MS
 from conf.settings import CandleSettings
-from streaming.candles.query import candle_hours
+from streaming.candles.hours import candle_hours
 from streaming.candles.verdict import judge, read_hour
 from tests.support.candle_records import HOUR, SCHEMA_ID, closing, gap, trade
 

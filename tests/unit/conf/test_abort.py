@@ -1,4 +1,4 @@
-"""The switch that kills a producer at a named point."""
+"""The switch that kills a process at a named point."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+from conf.abort import AbortSwitch
 from conf.producer import ABORT_POINTS, ProducerSettings
-from producers.abort import AbortSwitch
+from conf.settings import CANDLE_ABORT_POINTS, CandleSettings
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +23,7 @@ def test_it_is_off_unless_set() -> None:
 
 def test_the_process_is_killed_at_the_nth_passage_of_its_point() -> None:
     code = (
-        "from producers.abort import AbortSwitch\n"
+        "from conf.abort import AbortSwitch\n"
         "switch = AbortSwitch('begun:3')\n"
         "for n in range(1, 9):\n"
         "    switch.at('produced')\n"
@@ -34,9 +35,29 @@ def test_the_process_is_killed_at_the_nth_passage_of_its_point() -> None:
     assert done.stdout.split() == ["1", "2"]
 
 
+def test_a_point_inside_other_work_kills_a_moment_later() -> None:
+    code = (
+        "import time\n"
+        "from conf.abort import AbortSwitch\n"
+        "switch = AbortSwitch('reading:2')\n"
+        "switch.soon('reading', 0.01)\n"
+        "switch.soon('reading', 0.01)\n"
+        "print('returned', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout.split() == ["returned"]
+
+
 @pytest.mark.parametrize("point", ABORT_POINTS)
-def test_settings_know_every_point(point: str) -> None:
+def test_settings_know_every_point_of_a_producer(point: str) -> None:
     assert ProducerSettings(abort_at=f"{point}:1").abort_at == f"{point}:1"
+
+
+@pytest.mark.parametrize("point", CANDLE_ABORT_POINTS)
+def test_settings_know_every_point_of_a_candles_batch(point: str) -> None:
+    assert CandleSettings(abort_at=f"{point}:1").abort_at == f"{point}:1"
 
 
 @pytest.mark.parametrize("text", ["begun", "begun:0", "nowhere:1", "begun:1:2"])

@@ -1,0 +1,1 @@
+"""Hours rebuilt from the archive and the exchange, as the next revision."""
