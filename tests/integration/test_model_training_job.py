@@ -160,7 +160,7 @@ def test_interrupted_in_spark_it_ends_and_promotes_nothing(
             eventually(lambda: "log4j" in log.read_text(), 120.0)
             children = psutil.Process(job.pid).children(recursive=True)
             job.send_signal(signal.SIGTERM)
-            assert job.wait(10) == 130
+            assert job.wait(30) == 130
         finally:
             job.kill()
     # Spark's dying JVM writes to the same file, before or after our one line
