@@ -22,6 +22,8 @@ class Forecast:
     Quantiles are prices of the close of the target hour, rounded to the symbol's tick; all None in a
     refusal. `issued_at_ms` is exchange time. `mask` has one character per symbol of the run, in
     the order of the settings: '1' if its input hour was there, '0' if it was masked.
+    `input_revision` is the revision of the candle that `last_close` was taken from, None without one
+    and in messages from before there was this field; a later repair of that hour changes nothing here.
     """
 
     symbol: str
@@ -41,6 +43,7 @@ class Forecast:
     input_verdict: str | None
     mask: str
     feature_hash: str
+    input_revision: int | None = None
 
 
 def encode_forecast(forecast: Forecast) -> bytes:
@@ -59,4 +62,4 @@ def decode_forecast(message: bytes) -> Forecast:
         ContractError: if the message is no forecast.
     """
     convert = dict.fromkeys(DECIMAL_FIELDS, decimal_or_none)
-    return decoded(message, Forecast, "forecast", convert)
+    return decoded(message, Forecast, "forecast", convert, {"input_revision": None})

@@ -18,6 +18,7 @@ def decoded(
     kind: type[T],
     name: str,
     convert: Mapping[str, Callable[[Any], object]],
+    added: Mapping[str, object] | None = None,
 ) -> T:
     """Return the value of a message: a dataclass with slots, its fields by name.
 
@@ -26,12 +27,13 @@ def decoded(
         kind: the dataclass.
         name: what such a message is called in errors.
         convert: how to make a field of its JSON value, where they differ.
+        added: fields that messages of an earlier version lack, and what they then are.
 
     Raises:
         ContractError: if the message is none of these.
     """
     try:
-        fields = orjson.loads(message)
+        fields = {**(added or {}), **orjson.loads(message)}
         known = {field: fields[field] for field in kind.__slots__}  # type: ignore[attr-defined] # slots
         return kind(**known | {field: make(known[field]) for field, make in convert.items()})
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:

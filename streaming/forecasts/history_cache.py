@@ -115,10 +115,9 @@ class HistoryCache:
         floats = ["open", "high", "low", "close", "volume"]
         return frame.astype(dict.fromkeys(floats, "float64"))
 
-    def close(self, symbol: str, open_time_ms: int) -> Decimal | None:
-        """Return the exact close of an hour, None if the hour or its close is not there."""
-        row = self._rows.get((symbol, open_time_ms))
-        return row.close if row else None
+    def hour(self, symbol: str, open_time_ms: int) -> CachedHour | None:
+        """Return an hour at its newest revision, None if it is not there."""
+        return self._rows.get((symbol, open_time_ms))
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -18,6 +18,7 @@ NO_TICK = "no tick size: no row in table symbol"
 class SymbolInput:
     """What one symbol brings to an hour: exact last close, tick and what became of its features.
 
+    `input_revision` is the revision of the candle that `last_close` comes from, None without one.
     `unusable` is the reason why no features could be made, None if they could.
     """
 
@@ -25,6 +26,7 @@ class SymbolInput:
     tick: Decimal | None
     feature_hash: str
     unusable: str | None
+    input_revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def build_rows(
                 input_verdict=hour.verdicts.get(symbol),
                 mask=mask,
                 feature_hash=known.feature_hash,
+                input_revision=known.input_revision,
             )
         )
     return rows

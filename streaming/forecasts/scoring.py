@@ -104,15 +104,16 @@ class HourScorer:
         )
 
     def _inputs(self, hour: Hour, listings: Mapping[str, Listing]) -> Prepared:
-        inputs = {
-            symbol: SymbolInput(
-                last_close=self._history.close(symbol, hour.as_of_open_time_ms),
+        inputs = {}
+        for symbol in self._symbols:
+            known = self._history.hour(symbol, hour.as_of_open_time_ms)
+            inputs[symbol] = SymbolInput(
+                last_close=known.close if known else None,
                 tick=listings[symbol].tick if symbol in listings else None,
                 feature_hash="",
                 unusable=None,
+                input_revision=known.revision if known and known.close is not None else None,
             )
-            for symbol in self._symbols
-        }
         return Prepared(inputs, hour.mask)
 
     def _features(self, hour: Hour, model: LoadedModel) -> pd.DataFrame:

@@ -44,6 +44,7 @@ FORECAST_SCHEMA = pa.schema(
         pa.field("input_verdict", pa.string()),
         pa.field("mask", pa.string(), nullable=False),
         pa.field("feature_hash", pa.string(), nullable=False),
+        pa.field("input_revision", pa.int32()),
     ]
 )
 COLUMNS = tuple(FORECAST_SCHEMA.names)
@@ -63,12 +64,16 @@ def to_record(forecast: Forecast) -> dict[str, Any]:
 
 
 def from_record(record: dict[str, Any]) -> Forecast:
-    """Return the forecast of a record of `to_record`, from whichever store it comes."""
+    """Return the forecast of a record of `to_record`, from whichever store it comes.
+
+    A file from before `input_revision` was recorded has none.
+    """
     fields: dict[str, Any] = {
         (f"{name}_ms" if name in _TIMES else name): (
             epoch_ms(record[name]) if name in _TIMES else record[name]
         )
         for name in COLUMNS
+        if name in record or name != "input_revision"
     }
     return Forecast(**fields)
 

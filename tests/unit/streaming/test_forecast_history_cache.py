@@ -27,16 +27,16 @@ def test_tail_is_bounded_per_symbol():
     cache = cache_of(*(hour(n, symbol) for n in range(10) for symbol in ("BTCUSDT", "ETHUSDT")))
 
     assert len(cache) == 6
-    assert cache.close("BTCUSDT", FIRST + 6 * HOUR_MS) is None
-    assert cache.close("BTCUSDT", FIRST + 7 * HOUR_MS) == Decimal("100.10")
+    assert cache.hour("BTCUSDT", FIRST + 6 * HOUR_MS) is None
+    assert cache.hour("BTCUSDT", FIRST + 7 * HOUR_MS) == hour(7)
 
 
 def test_higher_revision_replaces_and_a_lower_one_does_not():
     cache = cache_of(hour(0, revision=2, close="101"), hour(0, revision=1, close="99"))
 
-    assert cache.close("BTCUSDT", FIRST) == Decimal("101")
+    assert cache.hour("BTCUSDT", FIRST) == hour(0, revision=2, close="101")
     cache.append([hour(0, revision=3, close="102")])
-    assert cache.close("BTCUSDT", FIRST) == Decimal("102")
+    assert cache.hour("BTCUSDT", FIRST) == hour(0, revision=3, close="102")
     assert len(cache) == 1
 
 

@@ -2,8 +2,10 @@ import math
 from dataclasses import replace
 from decimal import Decimal
 
+import orjson
 import pytest
 
+from conf.contracts.forecasts import decode_forecast, encode_forecast
 from conf.names import HOUR_MS
 from streaming.forecasts.ledger_rows import NO_TICK, Scores, SymbolInput, build_rows
 from streaming.forecasts.pending import LATE, Hour
@@ -120,3 +122,21 @@ def test_hour_that_became_late_while_it_was_scored_is_refused_whole():
 def test_record_of_a_row_and_back():
     for row in rows_of().values():
         assert from_record(to_record(row)) == row
+
+
+def test_revision_of_the_input_is_kept_on_record():
+    rows = rows_of(inputs=INPUTS | {"BTCUSDT": replace(known(), input_revision=2)})
+
+    assert rows["BTCUSDT"].input_revision == 2
+    assert rows["ETHUSDT"].input_revision is None
+    assert from_record(to_record(rows["BTCUSDT"])) == rows["BTCUSDT"]
+
+
+def test_what_was_written_before_there_were_input_revisions_can_be_read():
+    row = rows_of()["BTCUSDT"]
+    older = {k: v for k, v in to_record(row).items() if k != "input_revision"}
+    assert from_record(older) == row
+    message = orjson.loads(encode_forecast(row))
+    assert decode_forecast(orjson.dumps(message)) == row
+    del message["input_revision"]
+    assert decode_forecast(orjson.dumps(message)) == row
