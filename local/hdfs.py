@@ -15,7 +15,7 @@ import httpx
 from local.java import JVM_ENVIRONMENT, class_path, java_program, small_server_options
 from local.launcher import Launcher
 from local.ports import HOST
-from local.process import answers
+from local.process import Condition, ManagedProcess, answers
 
 NAMENODE_CLASS = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 DATANODE_CLASS = "org.apache.hadoop.hdfs.server.datanode.DataNode"
@@ -152,6 +152,25 @@ def _serves(response: httpx.Response) -> bool:
     return bool(state["NumLiveDataNodes"] == 1 and state["FSState"] == "Operational")
 
 
+def start_namenode(plan: HdfsPlan, launcher: Launcher) -> ManagedProcess:
+    """Start the namenode on what `start` has prepared; does not wait."""
+    command = [*_java(plan, plan.namenode_heap_mb), NAMENODE_CLASS]
+    return launcher.start("namenode", command, env=JVM_ENVIRONMENT, cwd=plan.folder)
+
+
+def start_datanode(plan: HdfsPlan, launcher: Launcher) -> ManagedProcess:
+    """Start the datanode on what `start` has prepared; does not wait."""
+    command = [*_java(plan, plan.datanode_heap_mb), DATANODE_CLASS]
+    return launcher.start("datanode", command, env=JVM_ENVIRONMENT, cwd=plan.folder)
+
+
+def takes_files(plan: HdfsPlan) -> Condition:
+    """Return a condition: files can be written and listed."""
+    takes_blocks = answers(f"{plan.http_url}/jmx?qry={STATE_BEAN}", _serves)
+    lists = answers(f"{plan.http_url}/webhdfs/v1/?op=LISTSTATUS")
+    return lambda: takes_blocks() and lists()
+
+
 def start(plan: HdfsPlan, launcher: Launcher) -> None:
     """Write the configuration, format once, start both daemons and wait until files can be written.
 
@@ -159,21 +178,12 @@ def start(plan: HdfsPlan, launcher: Launcher) -> None:
         LocalError: one line if one does not come up.
     """
     write_config(plan)
-    namenode_java = _java(plan, plan.namenode_heap_mb)
     if not (plan.folder / "namenode" / "current" / "VERSION").exists():
-        command = [*namenode_java, NAMENODE_CLASS, "-format", "-force", "-nonInteractive"]
-        launcher.finish("namenode-format", command)
-    namenode = launcher.start(
-        "namenode", [*namenode_java, NAMENODE_CLASS], env=JVM_ENVIRONMENT, cwd=plan.folder
-    )
-    datanode_command = [*_java(plan, plan.datanode_heap_mb), DATANODE_CLASS]
-    datanode = launcher.start("datanode", datanode_command, env=JVM_ENVIRONMENT, cwd=plan.folder)
-    takes_blocks = answers(f"{plan.http_url}/jmx?qry={STATE_BEAN}", _serves)
-    lists = answers(f"{plan.http_url}/webhdfs/v1/?op=LISTSTATUS")
-
-    def ready() -> bool:
-        return takes_blocks() and lists()
-
+        command = [*_java(plan, plan.namenode_heap_mb), NAMENODE_CLASS]
+        launcher.finish("namenode-format", [*command, "-format", "-force", "-nonInteractive"])
+    namenode = start_namenode(plan, launcher)
+    datanode = start_datanode(plan, launcher)
+    ready = takes_files(plan)
     # whichever daemon ends early is the one to name
     namenode.wait_ready(lambda: not datanode.is_running or ready(), launcher.start_timeout_s)
     datanode.wait_ready(ready, launcher.start_timeout_s)

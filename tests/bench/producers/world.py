@@ -16,7 +16,7 @@ from conf.names import Namespace
 from conf.settings import DEFAULT_SYMBOLS, KafkaSettings
 from local.ports import PortClaims
 from local.process import ManagedProcess
-from tests.chaos.producers.broker import Broker
+from tests.support.servers import Broker
 from tests.support.exchange import ExchangeServer, start_exchange
 from tests.support.producer_runs import ProducerProcess
 

@@ -19,7 +19,7 @@ from conf.names import Namespace
 from conf.settings import KafkaSettings
 from local.ports import PortClaims
 from tests.chaos.producers.afterwards import BookFaults
-from tests.chaos.producers.broker import Broker
+from tests.support.servers import Broker
 from tests.chaos.producers.fleet import ROOT, Fleet
 from tests.support.exchange import ExchangeServer, start_exchange
 
