@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 HOUR_MS = 3_600_000
 
 # Raised whenever the state of a query no longer fits: it then reads its topic again from the start.
-CHECKPOINT_VERSIONS = {"candles": 2}
+CHECKPOINT_VERSIONS = {"candles": 3}
 
 
 @dataclass(frozen=True)

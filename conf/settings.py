@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from conf.contracts.trades import RELEASED_SCHEMAS, TRADE_SCHEMA_VERSION
+
 CANDLE_ABORT_POINTS = (
     "batch_begun",
     "reading",
@@ -113,10 +115,15 @@ class KafkaSettings(BaseSettings):
     )
     replication_factor: int = Field(1, ge=1, description="3 in production, 1 on a laptop.")
     trades_schema_id: int = Field(
-        1,
+        TRADE_SCHEMA_VERSION,
         ge=0,
         le=2**31 - 1,
         description="Schema id written in front of each Avro record; a schema registry gives its own.",
+    )
+    trades_writer_schemas: dict[int, str] = Field(
+        default_factory=lambda: dict(RELEASED_SCHEMAS),
+        repr=False,
+        description="JSON of the Avro schemas that records in `trades` may be written with, by id: the released ones by number, and a registry's own.",
     )
     schema_registry_url: str | None = Field(
         None, description="Confluent-compatible schema registry of `trades`; unset means none."

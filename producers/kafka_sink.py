@@ -323,6 +323,7 @@ def encode_trade(trade: Trade, schema_id: int) -> bytes:
             "source": trade.source,
             "close": None,
             "gap": None,
+            "time_fell": trade.time_fell,
         },
         schema_id,
     )

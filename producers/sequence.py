@@ -4,7 +4,8 @@ Pure: no socket, no Kafka, no clock; times come as arguments. Inputs are trades 
 the stream and the answers to the questions that `next_request` asks of REST. Outputs are the trades,
 CLOSE and GAP records to publish, in this order:
 
-- trades in id order, each id once; ids that cannot be had are covered by GAP records, once;
+- trades in id order, each id once; ids that cannot be had are covered by GAP records, once; a trade
+  whose time lies before that of the trade published before it says so (`time_fell`);
 - one CLOSE per symbol and hour, hours in order, after every id up to the hour's last.
 """
 
@@ -297,6 +298,8 @@ class Sequencer:
             if self.hours.expected_first == trade.trade_id:
                 self.hours.expected_first = trade.trade_id + 1
             return []
+        if trade.trade_time_ms < self._last_time_ms:
+            trade = trade._replace(time_fell=True)
         self._last_time_ms = trade.trade_time_ms
         self.counts.published += 1
         if trade.source == "REST":

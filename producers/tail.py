@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from conf.contracts.errors import ContractError
-from conf.contracts.trades import NEVER_EXISTED, Close, TradeRecord, decode
+from conf.contracts.trades import NEVER_EXISTED, Close, TradeRecord, decode, writer_schemas
 from conf.names import hour_open_ms
 from conf.settings import KafkaSettings
 from producers.errors import SinkBrokenError, StartupError
@@ -119,6 +119,7 @@ class TailReader:
         self._kafka = kafka
         self._topic = topic
         self._venue = venue.encode()
+        self._writers = writer_schemas(kafka.trades_writer_schemas)
         self._admin = AdminClient(kafka.client_config(), logger=CLIENT_LOG)
         self._consumer = Consumer(
             kafka.client_config()
@@ -234,7 +235,7 @@ class TailReader:
             raise StartupError(text)
         writer = (headers.get(WRITER_HEADER) or b"").decode(errors="replace")
         try:
-            record = decode(message.value(), self._kafka.trades_schema_id)  # type: ignore[attr-defined]
+            record = decode(message.value(), self._kafka.trades_schema_id, self._writers)  # type: ignore[attr-defined]
         except ContractError as error:
             text = f"topic {self._topic} holds a record that does not decode: {error}"
             raise StartupError(text) from error

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from conf.contracts.trades import TRADE_SCHEMA_JSON
+from conf.contracts.errors import ContractError
+from conf.contracts.trades import TRADE_SCHEMA_JSON, writer_schemas
 from conf.settings import KafkaSettings
 
 CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
@@ -73,16 +74,51 @@ def schema_of_id(kafka: KafkaSettings, schema_id: int) -> str:
     return schema
 
 
-def with_registered_id(kafka: KafkaSettings, topic: str) -> KafkaSettings:
-    """Return settings whose `trades_schema_id` is the registry's; unchanged if none is configured.
+def subject_schemas(kafka: KafkaSettings, subject: str) -> dict[int, str]:
+    """Return the JSON of each of a subject's versions, by schema id.
 
     Raises:
-        SchemaRegistryError: as `registered_schema_id`.
+        SchemaRegistryError: if none is configured, it does not answer, or a version is no schema.
+    """
+    path = f"/subjects/{quote(subject, safe='')}/versions"
+    versions = _ask(kafka, "GET", path, None).get("answer")
+    if not isinstance(versions, list):
+        raise SchemaRegistryError(_senseless(kafka, versions))
+    schemas: dict[int, str] = {}
+    for version in versions:
+        answer = _ask(kafka, "GET", f"{path}/{version}", None)
+        schema_id, schema = answer.get("id"), answer.get("schema")
+        if not isinstance(schema_id, int) or not isinstance(schema, str):
+            raise SchemaRegistryError(_senseless(kafka, answer))
+        schemas[schema_id] = schema
+    try:
+        writer_schemas(schemas)
+    except ContractError as error:
+        message = f"schema registry at {_place(kafka)}, subject {subject}: {error}"
+        raise SchemaRegistryError(message) from error
+    return schemas
+
+
+def with_registered_id(kafka: KafkaSettings, topic: str) -> KafkaSettings:
+    """Return settings with the registry's ids of the schema and of all versions of its subject.
+
+    Unchanged if no registry is configured. The released schemas stay known by their numbers, so that
+    a topic that was written to without a registry before is read; where an id means both, the
+    registry's counts.
+
+    Raises:
+        SchemaRegistryError: as `registered_schema_id` and `subject_schemas`.
     """
     if kafka.schema_registry_url is None:
         return kafka
-    found = registered_schema_id(kafka, trades_subject(topic))
-    return kafka.model_copy(update={"trades_schema_id": found})
+    subject = trades_subject(topic)
+    found = registered_schema_id(kafka, subject)
+    schemas = kafka.trades_writer_schemas | subject_schemas(kafka, subject)
+    return kafka.model_copy(update={"trades_schema_id": found, "trades_writer_schemas": schemas})
+
+
+def _senseless(kafka: KafkaSettings, answer: object) -> str:
+    return f"schema registry at {_place(kafka)} answers without schemas: {str(answer)[:MESSAGE_LENGTH]}"
 
 
 def _ask(

@@ -1,6 +1,7 @@
 """Codec of the topic `trades`: Confluent wire format (magic byte 0, 4-byte schema id, Avro body).
 
-Pure: bytes in, records out. The schema file beside this module is the contract.
+Pure: bytes in, records out. The schema file beside this module is the contract; its released versions
+lie in `released/`, and where no registry gives ids their numbers are the schema ids.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Literal
 
 import fastavro
@@ -26,10 +28,25 @@ INT64_MAX = 2**63 - 1
 WIRE_HEADER = struct.Struct(">bI")
 
 TRADE_SCHEMA_JSON: str = files(__package__).joinpath("trade.avsc").read_text(encoding="utf-8")
+TRADE_SCHEMA_VERSION = 2
+"""Number of the schema above among the released ones."""
 _SCHEMA = fastavro.parse_schema(json.loads(TRADE_SCHEMA_JSON))
 
 WriterSchemas = Mapping[int, Any]
 """Parsed Avro schemas by schema id."""
+
+
+def _released() -> dict[int, str]:
+    folder = files(__package__).joinpath("released")
+    numbers = range(1, TRADE_SCHEMA_VERSION + 1)
+    return {
+        number: folder.joinpath(f"trade-v{number}.avsc").read_text(encoding="utf-8")
+        for number in numbers
+    }
+
+
+RELEASED_SCHEMAS: Mapping[int, str] = MappingProxyType(_released())
+"""JSON of each released schema by its number, the current one included."""
 
 Kind = Literal["TRADE", "CLOSE", "GAP"]
 NEVER_EXISTED = "never_existed"
@@ -81,6 +98,7 @@ class TradeRecord:
     event_time_ms: int | None = None
     close: Close | None = None
     gap: Gap | None = None
+    time_fell: bool = False
 
 
 def scaled(text: str) -> int:
@@ -132,7 +150,7 @@ def encode_fields(fields: Mapping[str, Any], schema_id: int) -> bytes:
     return buffer.getvalue()
 
 
-def writer_schemas(by_id: Mapping[int, str]) -> WriterSchemas:
+def writer_schemas(by_id: Mapping[int, str]) -> dict[int, Any]:
     """Return what `decode` needs to read records of earlier schemas.
 
     Args:
@@ -151,14 +169,20 @@ def writer_schemas(by_id: Mapping[int, str]) -> WriterSchemas:
     return schemas
 
 
-def decode(message: bytes, schema_id: int, earlier: WriterSchemas | None = None) -> TradeRecord:
+_RELEASED = writer_schemas(RELEASED_SCHEMAS)
+
+
+def decode(
+    message: bytes, schema_id: int, earlier: WriterSchemas = MappingProxyType(_RELEASED)
+) -> TradeRecord:
     """Return the record of a message.
 
     Args:
         message: the wire bytes.
         schema_id: id of the current schema.
-        earlier: schemas of other ids that may occur (`writer_schemas`); none if unset. Fields that
-            a record's own schema lacks have their defaults, ones that it adds are left out.
+        earlier: schemas of other ids that may occur (`writer_schemas`); by default the released
+            ones by their numbers. Fields that a record's own schema lacks have their defaults,
+            ones that it adds are left out.
 
     Raises:
         ContractError: on a wrong magic byte, an unknown schema id, or bytes that do not decode.
@@ -167,7 +191,7 @@ def decode(message: bytes, schema_id: int, earlier: WriterSchemas | None = None)
         text = f"message of {len(message)} bytes is shorter than its header"
         raise ContractError(text)
     magic, found_id = WIRE_HEADER.unpack_from(message)
-    writer = _SCHEMA if found_id == schema_id else (earlier or {}).get(found_id)
+    writer = _SCHEMA if found_id == schema_id else earlier.get(found_id)
     if magic != 0 or writer is None:
         text = f"magic byte {magic}, schema id {found_id}; expected 0 and {schema_id}"
         raise ContractError(text)

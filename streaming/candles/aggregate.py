@@ -3,7 +3,7 @@
 Every aggregate has a buffer of fixed width (no string, no struct): Spark then aggregates by hash,
 about one and a half times as fast as by sorting. Quantities and notionals are summed as 64-bit
 digits of base 10^9 (see `DIGIT`): exact like decimal(38), four times as fast, and no sum can
-overflow before 9 × 10^9 records of an hour.
+overflow before 10^9 records of an hour.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def _trade_aggregates() -> list[Column]:
         F.count("trade_id").alias("trades"),
         F.min("trade_id").alias("first_trade_id"),
         F.max("trade_id").alias("last_trade_id"),
+        F.count_if("time_fell").alias("time_falls"),
     ]
 
 
@@ -105,7 +106,8 @@ def _gap_aggregates() -> list[Column]:
 def aggregate_hours(records: DataFrame, watermark_days: int) -> DataFrame:
     """Return one row per symbol and hour (column `hour`, UTC) of good records.
 
-    Open and close are by trade id, never by arrival. A row with `closes` > 0 is final.
+    Open and close are by trade id, never by arrival. A row with `closes` > 0 is final. `records`
+    counts what the hour is made of: trades, CLOSE and GAP records.
 
     Args:
         records: rows that `streaming.trades.predicate.rejection` does not reject.
@@ -117,7 +119,12 @@ def aggregate_hours(records: DataFrame, watermark_days: int) -> DataFrame:
         records.withColumn("hour", hour)
         .withWatermark("hour", f"{watermark_days} days")
         .groupBy("symbol", "hour")
-        .agg(*_trade_aggregates(), *_witness_aggregates(), *_gap_aggregates())
+        .agg(
+            F.count(F.lit(1)).alias("records"),
+            *_trade_aggregates(),
+            *_witness_aggregates(),
+            *_gap_aggregates(),
+        )
         .withColumn("open_time_ms", F.unix_millis("hour"))
         .drop("hour")
     )

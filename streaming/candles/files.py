@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +22,8 @@ from conf.names import Namespace, utc_time
 # Each file costs a few round trips to namenode and datanode; ten symbols close at the same moment.
 THREADS = 5
 
+# As many digits as Parquet's decimals have; the usual 28 are too few for a large quote volume.
+_WIDE = Context(prec=38)
 _PRICE = pa.decimal128(38, 8)
 _NOTIONAL = pa.decimal128(38, 16)
 SCHEMA = pa.schema(
@@ -63,7 +65,7 @@ def _cell(candle: Candle, field: pa.Field) -> Any:
         return utc_time(candle.open_time_ms)
     value = getattr(candle, field.name)
     if isinstance(value, Decimal):
-        return value.quantize(Decimal(1).scaleb(-field.type.scale))
+        return value.quantize(Decimal(1).scaleb(-field.type.scale), context=_WIDE)
     return value
 
 

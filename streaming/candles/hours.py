@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
+from conf.contracts.trades import RELEASED_SCHEMAS
 from conf.settings import CandleSettings
 from streaming.candles.aggregate import aggregate_hours
-from streaming.trades.decode import decode_records
+from streaming.trades.decode import RECORD_COLUMNS, decode_records
 from streaming.trades.predicate import REASONS, rejection
 
 OBSERVATION = "records"
+READ = "read"
+KEPT = {"trades": "TRADE", "closes": "CLOSE", "gaps": "GAP"}
+"""Names of the counts of records that enter candles, and the kind that each counts."""
+COUNTS = (READ, *KEPT, *REASONS)
 
 
 def candle_hours(
-    rows: DataFrame, candle: CandleSettings, *, schema_id: int, speed: float
+    rows: DataFrame,
+    candle: CandleSettings,
+    *,
+    schema_id: int,
+    writers: Mapping[int, str] = RELEASED_SCHEMAS,
+    speed: float,
 ) -> DataFrame:
     """Return aggregated hours of Kafka rows, streaming or not; bad records are counted, not kept.
 
-    The counts are the observation `records`: `read`, and one count per reason of `predicate`.
+    The counts are the observation `records`, one per batch, with the fields `COUNTS`: read = trades +
+    closes + gaps + the sum over the reasons of `predicate`. What is kept shows in the rows'
+    `records`: over all hours they grow by trades + closes + gaps, unless the watermark drops some.
+
+    Args:
+        rows: a frame with a binary column `value`.
+        candle: bounds of good records; how long an hour's state is kept.
+        schema_id: see `decode_records`.
+        writers: see `decode_records`.
+        speed: exchange seconds per wall second.
     """
-    judged = decode_records(rows, schema_id).withColumn("rejection", rejection(candle, speed))
-    counts = [
-        F.count(F.when(F.col("rejection") == reason, True)).alias(reason) for reason in REASONS
-    ]
-    observed = judged.observe(OBSERVATION, F.count(F.lit(1)).alias("read"), *counts)
+    decoded = decode_records(rows.select("value"), schema_id, writers)
+    # Only what the aggregation needs: the count is a step of its own, which copies each row.
+    judged = decoded.select(*RECORD_COLUMNS, rejection(candle, speed).alias("rejection"))
+    observed = judged.observe(OBSERVATION, F.count(F.lit(1)).alias(READ), *_counts())
     good = observed.where(F.col("rejection").isNull()).drop("rejection")
     return aggregate_hours(good, candle.watermark_days)
+
+
+def _counts() -> list[Column]:
+    kind, reason = F.col("kind"), F.col("rejection")
+    kept = [
+        F.count_if(reason.isNull() & (kind == value)).alias(name) for name, value in KEPT.items()
+    ]
+    return kept + [F.count_if(reason == name).alias(name) for name in REASONS]

@@ -46,6 +46,7 @@ class Hour:
     `candle` holds the figures of the trades alone, verdict still open. `witness` is None if no
     CLOSE came, if the series ended inside the hour, or if a figure of it is missing. `gap_ids` are
     missed, `absent_ids` never existed; both may count ids that belong to a neighbouring hour.
+    `time_falls` counts trades whose time lies before that of the trade before them in the series.
     """
 
     candle: Candle
@@ -55,6 +56,7 @@ class Hour:
     begins_at_id: int | None
     gap_ids: int
     absent_ids: int = 0
+    time_falls: int = 0
 
     @property
     def is_final(self) -> bool:
@@ -92,6 +94,7 @@ def read_hour(row: Mapping[str, Any]) -> Hour:
         begins_at_id=row["begins_at_id"],
         gap_ids=row["gap_ids"] or 0,
         absent_ids=row["absent_ids"] or 0,
+        time_falls=row["time_falls"],
     )
 
 
@@ -135,15 +138,19 @@ def _price(units: int | None) -> Decimal | None:
 
 
 def _volume(row: Mapping[str, Any], name: str) -> Decimal:
-    units = (row[f"{name}_1"] or 0) * DIGIT + (row[f"{name}_0"] or 0)
-    return unscaled(units)
+    return _exact((row[f"{name}_1"] or 0) * DIGIT + (row[f"{name}_0"] or 0), SCALE)
 
 
 def _notional(row: Mapping[str, Any], name: str) -> Decimal:
     units = 0
     for digit in (3, 2, 1, 0):
         units = units * DIGIT + (row[f"{name}_{digit}"] or 0)
-    return Decimal(units).scaleb(-2 * SCALE)
+    return _exact(units, 2 * SCALE)
+
+
+def _exact(units: int, scale: int) -> Decimal:
+    """Return units × 10^-scale. Decimal's arithmetic would round to 28 digits; its parser does not."""
+    return Decimal(f"{units}e-{scale}")
 
 
 def _witness(row: Mapping[str, Any], kind: str) -> Witness | None:
@@ -172,6 +179,8 @@ def _doubts(hour: Hour) -> list[str]:
         doubts.append(f"gap of {hour.gap_ids} ids")
     if hour.has_changed_witness:
         doubts.append("witness changed")
+    if hour.time_falls:
+        doubts.append(f"trade time falls at {hour.time_falls} ids")
     candle = hour.candle
     span = _span(candle)
     # Absent ids may lie before the first trade or after the last, or in a neighbouring hour.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 from pyspark.sql.avro.functions import from_avro
 
-from conf.contracts.trades import TRADE_SCHEMA_JSON, WIRE_HEADER
+from conf.contracts.trades import RELEASED_SCHEMAS, TRADE_SCHEMA_JSON, WIRE_HEADER
 
 RECORD_COLUMNS = (
     "kind",
@@ -19,26 +21,47 @@ RECORD_COLUMNS = (
     "received_time_ms",
     "close",
     "gap",
+    "time_fell",
 )
+UNKNOWN_SCHEMA_COLUMN = "has_unknown_schema"
+_MODE = {"mode": "PERMISSIVE"}
 
 
-def decode_records(rows: DataFrame, schema_id: int) -> DataFrame:
-    """Return one row per Kafka row (its `value`) with the record's columns.
+def decode_records(
+    rows: DataFrame, schema_id: int, writers: Mapping[int, str] = RELEASED_SCHEMAS
+) -> DataFrame:
+    """Return one row per Kafka row with the record's columns, beside the columns of `rows`.
 
-    A wrong magic byte, another schema id, a null value or bytes that do not decode give a row whose
-    `kind` is null (or senseless: `predicate.rejection` looks at every field); a query never stops
-    because of what it reads.
+    Each record is read with the schema that it was written with, whichever of the known ones, and
+    has the fields of the present one: those that it lacks have their defaults. A wrong magic byte, an
+    unknown schema id, a null value or bytes that do not decode give a row whose `kind` is null (or
+    senseless: `predicate.rejection` looks at every field); a query never stops because of what it
+    reads. `has_unknown_schema` tells a whole header with an unknown id from other bytes that did
+    not decode; it is null where `kind` is not.
 
     Args:
-        rows: a frame with a binary column `value`.
+        rows: a frame with a binary column `value`, and any others.
         schema_id: the id that the producers write in front of each record.
+        writers: JSON of the other schemas that may occur, by id; by default the released ones.
     """
-    header = WIRE_HEADER.pack(0, schema_id)
-    size = WIRE_HEADER.size
-    value = F.col("value")
-    body = F.when(
-        F.substring(value, 1, size) == F.lit(bytearray(header)),
-        F.expr(f"substring(value, {size + 1})"),
+    others = {one: text for one, text in writers.items() if one != schema_id}
+    header = F.substring("value", 1, WIRE_HEADER.size)
+    body = F.expr(f"substring(value, {WIRE_HEADER.size + 1})")
+    # The present id first: a record that has it costs nothing for the others.
+    record = F.when(header == _header(schema_id), from_avro(body, TRADE_SCHEMA_JSON, _MODE))
+    for other, text in others.items():
+        reading = {**_MODE, "avroSchema": TRADE_SCHEMA_JSON}
+        record = record.when(header == _header(other), from_avro(body, text, reading))
+    is_known = header.isin(*(_header(one) for one in (schema_id, *others)))
+    is_unknown = (F.length("value") > WIRE_HEADER.size) & (
+        F.substring("value", 1, 1) == F.lit(bytearray(1))
     )
-    record = from_avro(body, TRADE_SCHEMA_JSON, {"mode": "PERMISSIVE"}).alias("record")
-    return rows.select(record).select(*(f"record.{name}" for name in RECORD_COLUMNS))
+    return rows.withColumn("record", record).select(
+        *rows.columns,
+        *(F.col(f"record.{name}") for name in RECORD_COLUMNS),
+        F.when(F.col("record.kind").isNull(), is_unknown & ~is_known).alias(UNKNOWN_SCHEMA_COLUMN),
+    )
+
+
+def _header(schema_id: int) -> Column:
+    return F.lit(bytearray(WIRE_HEADER.pack(0, schema_id)))

@@ -1,7 +1,7 @@
 """Which records may enter a candle: the one predicate of the candles and the archive query.
 
-An expression over the record's own columns: no clock, no state, so every reader of the topic
-comes to the same answer for the same bytes.
+An expression over the columns of `decode.decode_records`: no clock, no state, so every reader of the
+topic comes to the same answer for the same bytes.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark
 from conf.contracts.trades import SCALE
 from conf.names import HOUR_MS
 from conf.settings import CandleSettings
+from streaming.trades.decode import UNKNOWN_SCHEMA_COLUMN
 
 MALFORMED = "malformed"
+UNKNOWN_SCHEMA = "unknown_schema"
 FUTURE = "future"
 TOO_OLD = "too_old"
-REASONS = (MALFORMED, FUTURE, TOO_OLD)
+REASONS = (MALFORMED, UNKNOWN_SCHEMA, FUTURE, TOO_OLD)
 
 DAY_MS = 24 * HOUR_MS
 # Later than the year 2200: such a number is no time in ms, and arithmetic on it may overflow.
@@ -69,9 +71,9 @@ def _bad_gap() -> Column:
 def rejection(settings: CandleSettings, speed: float) -> Column:
     """Return the reason why a record may not enter a candle, null if it may.
 
-    `malformed`: not a record of the contract. `future`: its time lies later than its receipt, by
-    the exchange's clock, than clock errors explain. `too_old`: so old that the watermark might drop it
-    without a word.
+    `malformed`: not a record of the contract. `unknown_schema`: of a schema that was not known when
+    the query started. `future`: its time lies later than its receipt, by the exchange's clock, than
+    clock errors explain. `too_old`: so old that the watermark might drop it without a word.
 
     Args:
         settings: bounds; see `CandleSettings`.
@@ -81,10 +83,12 @@ def rejection(settings: CandleSettings, speed: float) -> Column:
     time, received = F.col("trade_time_ms"), F.col("received_time_ms")
     units = 10.0 ** (2 * SCALE)
     tolerance = int(settings.future_tolerance_ms * speed)
-    malformed = kind.isNull() | F.col("symbol").isNull() | (F.length("symbol") == 0)
+    undecoded = F.when(F.col(UNKNOWN_SCHEMA_COLUMN), UNKNOWN_SCHEMA).otherwise(MALFORMED)
+    malformed = F.col("symbol").isNull() | (F.length("symbol") == 0)
     # One branch after the other: the arithmetic of a later one is safe because of the earlier.
     return (
-        F.when(malformed, MALFORMED)
+        F.when(kind.isNull(), undecoded)
+        .when(malformed, MALFORMED)
         .when(_outside(time, TIME_LIMIT_MS) | _outside(received, TIME_LIMIT_MS), MALFORMED)
         .when(time > received + tolerance, FUTURE)
         .when(time < received - settings.max_age_days * DAY_MS, TOO_OLD)

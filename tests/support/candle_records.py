@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from conf.contracts.trades import Close, Gap, TradeRecord, scaled
+from conf.contracts.trades import TRADE_SCHEMA_VERSION, Close, Gap, TradeRecord, scaled
 from conf.names import HOUR_MS, hour_open_ms
 
 HOUR = 1_767_225_600_000  # 2026-01-01T00:00Z
-SCHEMA_ID = 1
+SCHEMA_ID = TRADE_SCHEMA_VERSION
 
 
 def trade(
@@ -21,6 +21,7 @@ def trade(
     symbol: str = "BTCUSDT",
     is_taker_sale: bool = False,
     received_ms: int | None = None,
+    time_fell: bool = False,
 ) -> TradeRecord:
     """Return a TRADE record; received when it happened unless told otherwise."""
     return TradeRecord(
@@ -34,6 +35,7 @@ def trade(
         quantity=scaled(quantity),
         buyer_is_maker=is_taker_sale,
         event_time_ms=at_ms,
+        time_fell=time_fell,
     )
 
 
@@ -92,8 +94,13 @@ def closing(
 
 
 def _volume(rows: list[TradeRecord]) -> str:
-    return f"{Decimal(sum(row.quantity or 0 for row in rows)).scaleb(-8):f}"
+    return _plain(sum(row.quantity or 0 for row in rows), 8)
 
 
 def _notional(rows: list[TradeRecord]) -> str:
-    return f"{Decimal(sum((row.price or 0) * (row.quantity or 0) for row in rows)).scaleb(-16):f}"
+    return _plain(sum((row.price or 0) * (row.quantity or 0) for row in rows), 16)
+
+
+def _plain(units: int, scale: int) -> str:
+    """Return units × 10^-scale, exact however many digits it has."""
+    return f"{Decimal(f'{units}e-{scale}'):f}"

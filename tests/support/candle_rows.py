@@ -46,6 +46,8 @@ def row(
         "last_trade_id": trades[-1].trade_id if trades else None,
         "gap_ids": None,
         "absent_ids": None,
+        "time_falls": sum(record.time_fell for record in trades),
+        "records": len(trades) + len(closes),
         "closes": len(closes),
     }
     for prefix, part in (("", trades), ("taker_", [t for t in trades if not t.buyer_is_maker])):

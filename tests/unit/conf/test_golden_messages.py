@@ -7,6 +7,7 @@ that breaks one of these files breaks consumers: add rows, never edit them.
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import orjson
 import pytest
 
@@ -22,7 +24,15 @@ from conf.contracts.errors import ContractError
 from conf.contracts.feed import FeedState, FeedStatus, decode_feed_status, encode_feed_status
 from conf.contracts.forecasts import Forecast, decode_forecast, encode_forecast
 from conf.contracts.incidents import Incident, IncidentKind, decode_incident, encode_incident
-from conf.contracts.trades import Close, Gap, TradeRecord, decode, encode
+from conf.contracts.trades import (
+    RELEASED_SCHEMAS,
+    TRADE_SCHEMA_VERSION,
+    Close,
+    Gap,
+    TradeRecord,
+    decode,
+    encode,
+)
 from producers.dead_letters import MAX_RAW_BYTES, DeadLetter
 from producers.errors import Reason
 
@@ -100,9 +110,20 @@ def test_records_of_trades(row: dict[str, Any]) -> None:
         }
     )
     message = bytes.fromhex(row["hex"])
-    assert decode(message, 1) == record
-    assert encode(record, 1) == message
+    version = int.from_bytes(message[1:5])
+    assert decode(message, TRADE_SCHEMA_VERSION) == record
     assert row["key"] == record.symbol
+    body = io.BytesIO()
+    schema = fastavro.parse_schema(json.loads(RELEASED_SCHEMAS[version]))
+    fastavro.schemaless_writer(body, schema, value)
+    assert message[5:] == body.getvalue()
+    if version == TRADE_SCHEMA_VERSION:
+        assert encode(record, version) == message
+
+
+def test_there_are_records_of_every_released_schema() -> None:
+    found = {int(row.values[0]["hex"][2:10], 16) for row in rows("trades")}
+    assert found == set(RELEASED_SCHEMAS)
 
 
 @pytest.mark.parametrize(("topic", "row"), JSON_ROWS)

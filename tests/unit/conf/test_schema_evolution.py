@@ -1,8 +1,7 @@
 """The schema of `trades` and its released versions read each other's records, for all time.
 
 A reader knows one schema: the file it was built with. So a change must hold in four ways: new readers
-map an old id to its schema (`decode(..., earlier)`), registries resolve both ways, and a reader that
-knows only an older file and takes every body for its own still reads newer ones right. The last needs more
+map an old id to its schema (`decode`), registries resolve both ways, and a reader that knows only an older file and takes every body for its own still reads newer ones right. The last needs more
 than Avro's rules: fields are appended to the record itself, with defaults, and nested records are frozen.
 """
 
@@ -20,12 +19,22 @@ import pytest
 
 from conf.contracts import trades
 from conf.contracts.errors import ContractError
-from conf.contracts.trades import TRADE_SCHEMA_JSON, decode, encode, writer_schemas
+from conf.contracts.trades import (
+    RELEASED_SCHEMAS,
+    TRADE_SCHEMA_JSON,
+    decode,
+    encode,
+    writer_schemas,
+)
 
 pytestmark = pytest.mark.unit
 
 RELEASED = sorted((Path(trades.__file__).parent / "released").glob("trade-v*.avsc"))
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "trades.json").read_text())
+# Values of older records with what a field that they lack means.
+GOLDEN = [
+    row | {"value": {"time_fell": False} | row["value"]}
+    for row in json.loads((Path(__file__).parent / "golden" / "trades.json").read_text())
+]
 CURRENT = json.loads(TRADE_SCHEMA_JSON)
 Schema = dict[str, Any]
 
@@ -109,7 +118,8 @@ def test_there_are_released_versions_in_order() -> None:
     assert [path.name for path in RELEASED] == [
         f"trade-v{number}.avsc" for number in range(1, len(RELEASED) + 1)
     ]
-    assert RELEASED
+    assert [path.read_text() for path in RELEASED] == list(RELEASED_SCHEMAS.values())
+    assert list(RELEASED_SCHEMAS) == list(range(1, len(RELEASED) + 1))
 
 
 @pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
@@ -123,7 +133,11 @@ def test_old_and_new_read_each_other(path: Path, row: dict[str, Any]) -> None:
     released = json.loads(path.read_text())
     names = [one["name"] for one in released["fields"]]
     value = {name: row["value"][name] for name in names}
-    assert {name: read(write(value, released), released, CURRENT)[name] for name in names} == value
+    ours = read(write(value, released), released, CURRENT)
+    assert {name: ours[name] for name in names} == value
+    assert {name: ours[name] for name in ours if name not in names} == {
+        one["name"]: one["default"] for one in CURRENT["fields"] if one["name"] not in names
+    }
     newer = write(row["value"], CURRENT)
     assert read(newer, CURRENT, released) == value
     assert read(newer, released, released) == value  # knows only its own file
@@ -178,23 +192,24 @@ def test_a_removed_default_keeps_new_readers_from_old_records() -> None:
 
 
 def test_decode_reads_records_of_other_ids_by_their_own_schema() -> None:
-    record = decode(bytes.fromhex(GOLDEN[0]["hex"]), 1)
+    record = decode(bytes.fromhex(GOLDEN[0]["hex"]), 2)
     body = write(GOLDEN[0]["value"] | {"order_id": 7}, APPENDED)
     shorter = changed(lambda s: s["fields"].remove(field(s, "event_time_ms")))
     old_body = write(GOLDEN[0]["value"], shorter)
-    earlier = writer_schemas({2: json.dumps(APPENDED), 3: json.dumps(shorter)})
-    assert decode(b"\x00\x00\x00\x00\x02" + body, 1, earlier) == record
-    old = decode(b"\x00\x00\x00\x00\x03" + old_body, 1, earlier)
+    earlier = writer_schemas({8: json.dumps(APPENDED), 9: json.dumps(shorter)})
+    assert decode(b"\x00\x00\x00\x00\x08" + body, 2, earlier) == record
+    old = decode(b"\x00\x00\x00\x00\x09" + old_body, 2, earlier)
     assert (old.trade_id, old.price, old.event_time_ms) == (record.trade_id, record.price, None)
-    assert decode(encode(record, 1), 1, earlier) == record
+    assert decode(encode(record, 2), 2, earlier) == record
 
 
 def test_an_id_that_is_in_no_map_is_refused() -> None:
     message = bytes.fromhex(GOLDEN[0]["hex"])
     earlier = writer_schemas({2: TRADE_SCHEMA_JSON})
-    for known in (None, earlier):
-        with pytest.raises(ContractError, match="schema id 1; expected 0 and 9"):
-            decode(message, 9, known)
+    with pytest.raises(ContractError, match="schema id 1; expected 0 and 9"):
+        decode(message, 9, earlier)
+    with pytest.raises(ContractError, match="schema id 7; expected 0 and 9"):
+        decode(b"\x00\x00\x00\x00\x07" + message[5:], 9)
     with pytest.raises(ContractError, match="magic byte 7"):
         decode(b"\x07" + message[1:], 1, earlier)
     alien = '{"type": "record", "name": "nexthour.TradeRecord", "fields": []}'

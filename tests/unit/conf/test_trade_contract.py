@@ -1,5 +1,6 @@
 """Golden messages: bytes that consumers in the field must go on reading."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import strategies as st
 from conf.contracts.errors import ContractError
 from conf.contracts.trades import (
     INT64_MAX,
+    RELEASED_SCHEMAS,
+    TRADE_SCHEMA_JSON,
+    TRADE_SCHEMA_VERSION,
     Close,
     Gap,
     TradeRecord,
@@ -17,12 +21,13 @@ from conf.contracts.trades import (
     scaled,
     unscaled,
 )
+from conf.settings import KafkaSettings
 
 pytestmark = pytest.mark.unit
 
 GOLDEN_BYTES = bytes.fromhex(
-    "00000000010a54524144450e42544355534454028aa0cddd060280cfb7d287e70202d00f0201f0fffac6a66402f4"
-    "fffac6a664fafffac6a6640c53545245414d0000"
+    "00000000020a54524144450e42544355534454028aa0cddd060280cfb7d287e70202d00f0201f0fffac6a66402f4"
+    "fffac6a664fafffac6a6640c53545245414d000000"
 )
 GOLDEN = TradeRecord(
     "TRADE",
@@ -38,9 +43,29 @@ GOLDEN = TradeRecord(
 )
 
 
+GOLDEN_BYTES_OF_VERSION_1 = b"\x00\x00\x00\x00\x01" + GOLDEN_BYTES[5:-1]
+
+
 def test_a_trade_keeps_its_bytes():
-    assert encode(GOLDEN, 1) == GOLDEN_BYTES
-    assert decode(GOLDEN_BYTES, 1) == GOLDEN
+    assert encode(GOLDEN, 2) == GOLDEN_BYTES
+    assert decode(GOLDEN_BYTES, 2) == GOLDEN
+
+
+def test_a_record_of_the_first_version_is_the_same_trade():
+    assert decode(GOLDEN_BYTES_OF_VERSION_1, 2) == GOLDEN
+    assert not GOLDEN.time_fell
+
+
+def test_a_time_that_fell_survives():
+    record = replace(GOLDEN, time_fell=True)
+    assert decode(encode(record, 2), 2) == record != GOLDEN
+
+
+def test_the_current_schema_is_the_newest_released_one():
+    assert max(RELEASED_SCHEMAS) == TRADE_SCHEMA_VERSION
+    assert RELEASED_SCHEMAS[TRADE_SCHEMA_VERSION] == TRADE_SCHEMA_JSON
+    assert KafkaSettings().trades_schema_id == TRADE_SCHEMA_VERSION
+    assert KafkaSettings().trades_writer_schemas == RELEASED_SCHEMAS
 
 
 def test_close_and_gap_survive():
@@ -58,13 +83,16 @@ def test_close_and_gap_survive():
         (b"", "shorter"),
         (b"\x00\x00\x00\x00\x01", "shorter"),
         (b"\x01\x00\x00\x00\x01\x0aTRADE", "magic byte 1"),
-        (b"\x00\x00\x00\x00\x02\x0aTRADE", "schema id 2"),
+        (b"\x00\x00\x00\x00\x03\x0aTRADE", "schema id 3"),
+        (b"\x00\x00\x00\x00\x02\x0aTRA", "decode"),
         (b"\x00\x00\x00\x00\x01\x0aTRA", "decode"),
+        (GOLDEN_BYTES_OF_VERSION_1[:-1], "decode"),
+        (GOLDEN_BYTES[:-1], "decode"),
     ],
 )
 def test_foreign_bytes_are_refused_with_a_reason(message, reason):
     with pytest.raises(ContractError, match=reason):
-        decode(message, 1)
+        decode(message, 2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -160,6 +161,13 @@ def test_quiet_and_partial_stay_so_beside_absent_ids() -> None:
     assert (candle.verdict, candle.reason) == ("partial", "the series begins at id 10")
 
 
+def test_a_trade_time_that_falls_disputes_the_hour_though_every_figure_agrees() -> None:
+    fallen = [TRADES[0], replace(TRADES[1], time_fell=True), replace(TRADES[2], time_fell=True)]
+    candle = judge(read_hour(row(fallen)))
+    assert (candle.verdict, candle.reason) == ("disputed", "trade time falls at 2 ids")
+    assert judge(read_hour(row(TRADES, time_falls=1))).reason == "trade time falls at 1 ids"
+
+
 def test_two_witnesses_that_differ() -> None:
     candle = judge(read_hour(row(TRADES, w_digest_high=8)))
     assert (candle.verdict, candle.reason) == ("disputed", "witness changed")
@@ -217,4 +225,4 @@ def test_sums_of_digits_are_the_exact_sums(figures: list[tuple[int, int, bool]])
     for position, digit in enumerate(digits(notional, 3)):
         fields[f"notional_{position}"] = digit
     fields["notional_3"] = notional // DIGIT**3
-    assert read_hour(fields).candle.quote_volume == Decimal(notional).scaleb(-16)
+    assert read_hour(fields).candle.quote_volume == Decimal(f"{notional}e-16")
