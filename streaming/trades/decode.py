@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
@@ -28,7 +28,10 @@ _MODE = {"mode": "PERMISSIVE"}
 
 
 def decode_records(
-    rows: DataFrame, schema_id: int, writers: Mapping[int, str] = RELEASED_SCHEMAS
+    rows: DataFrame,
+    schema_id: int,
+    writers: Mapping[int, str] = RELEASED_SCHEMAS,
+    columns: Iterable[str] = RECORD_COLUMNS,
 ) -> DataFrame:
     """Return one row per Kafka row with the record's columns, beside the columns of `rows`.
 
@@ -43,6 +46,7 @@ def decode_records(
         rows: a frame with a binary column `value`, and any others.
         schema_id: the id that the producers write in front of each record.
         writers: JSON of the other schemas that may occur, by id; by default the released ones.
+        columns: which of the record's fields; by default those that a candle needs.
     """
     others = {one: text for one, text in writers.items() if one != schema_id}
     header = F.substring("value", 1, WIRE_HEADER.size)
@@ -58,7 +62,7 @@ def decode_records(
     )
     return rows.withColumn("record", record).select(
         *rows.columns,
-        *(F.col(f"record.{name}") for name in RECORD_COLUMNS),
+        *(F.col(f"record.{name}") for name in columns),
         F.when(F.col("record.kind").isNull(), is_unknown & ~is_known).alias(UNKNOWN_SCHEMA_COLUMN),
     )
 
