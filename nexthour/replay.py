@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.connections.schema_registry import with_registered_id
 from conf.contracts.candles import Candle, decimal_text
-from conf.contracts.trades import decode
+from conf.contracts.trades import decode, writer_schemas
 from conf.names import utc_time
 from conf.settings import RunSettings
 from local.errors import LocalError
@@ -150,8 +151,11 @@ def _wait(condition: Callable[[], bool], system: System, timeout_s: float, probl
 def count_topic(context: PipelineContext) -> TopicCount:
     """Count what the topic `trades` holds up to its present end."""
     count = TopicCount()
-    for message in read_topic(context.kafka, context.namespace.trades_topic):
-        record = decode(message, context.kafka.trades_schema_id)
+    topic = context.namespace.trades_topic
+    kafka = with_registered_id(context.kafka, topic)
+    writers = writer_schemas(kafka.trades_writer_schemas)
+    for message in read_topic(kafka, topic):
+        record = decode(message, kafka.trades_schema_id, writers)
         if record.kind == "TRADE":
             count.trades += 1
         elif record.close is not None:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from conf.abort import AbortSwitch
 from conf.connections.hdfs import open_hdfs, write_replacing
 from conf.connections.postgres import connect
 from conf.connections.schema_registry import SchemaRegistryError, with_registered_id
+from conf.contracts.trades import TRADE_SCHEMA_VERSION
+from conf.names import HOUR_MS
+from streaming.candles.balance import CandleBalance
 from streaming.candles.files import CandleFiles
 from streaming.candles.hours import candle_hours
 from streaming.candles.sink import QUERY, CandleSink
 from streaming.candles.table import CandleTable
 from streaming.candles.topic import CandleTopic
 from streaming.context import PipelineContext
-from streaming.errors import StartError
+from streaming.errors import NotReadyError
+from streaming.fingerprint import guard_checkpoint, state_parts
+from streaming.gate import QueryRun
 from streaming.kafka_source import read_stream
+from streaming.preflight import topic_partitions
 
 
-def build_sink(context: PipelineContext) -> CandleSink:
-    """Return the handler with the run's own stores."""
+def build_sink(context: PipelineContext, balance: CandleBalance | None = None) -> CandleSink:
+    """Return the handler with the run's own stores; its batches' records are told to `balance`."""
     namespace = context.namespace
     files = open_hdfs(context.hdfs)
     abort = AbortSwitch(context.candle.abort_at)
@@ -31,25 +38,40 @@ def build_sink(context: PipelineContext) -> CandleSink:
         CandleFiles(namespace, partial(write_replacing, files), abort),
         CandleTopic(context.kafka, namespace.candles_topic, abort),
         abort=abort,
+        balance=balance,
     )
 
 
-def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
+def start(
+    session: SparkSession,
+    context: PipelineContext,
+    run: QueryRun | None = None,
+    balance: CandleBalance | None = None,
+) -> StreamingQuery:
     """Start the query; it runs until it is stopped or a store refuses a batch.
 
+    Args:
+        session: the query's own.
+        context: the settings.
+        run: lets the query be stopped between two batches, and closes its stores at the end.
+        balance: is told what each batch stored.
+
     Raises:
-        StartError: if a schema registry is configured and cannot be used.
+        StartError: if the topic is not there, the query does not fit its checkpoint, or a schema
+            registry is configured and cannot be used.
     """
     namespace = context.namespace
+    run = run or QueryRun()
     try:
         kafka = with_registered_id(context.kafka, namespace.trades_topic)
     except SchemaRegistryError as error:
-        raise StartError(str(error)) from error
+        raise NotReadyError(str(error)) from error
     rows = read_stream(
         session,
         kafka,
         namespace.trades_topic,
         max_offsets_per_trigger=context.spark.max_offsets_per_trigger,
+        start_from=context.candle.start_from,
     )
     # One task per core instead of one per partition: a batch of one second holds few rows, and a
     # task costs more than reading them.
@@ -57,13 +79,31 @@ def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
         rows.coalesce(session.sparkContext.defaultParallelism),
         context.candle,
         schema_id=kafka.trades_schema_id,
+        writers=kafka.trades_writer_schemas,
         speed=context.run.speed,
     )
+    guard_checkpoint(context, QUERY, _shape(session, context, hours))
+    if balance is not None:
+        balance.restart()
+    sink = build_sink(context, balance)
+    run.at_end(sink.close)
     return (
         hours.writeStream.queryName(QUERY)
         .outputMode("update")
-        .foreachBatch(build_sink(context))
+        .foreachBatch(run.gated(sink))
         .option("checkpointLocation", f"{context.hdfs.url}{namespace.checkpoint(QUERY)}")
         .trigger(processingTime="0 seconds")
         .start()
     )
+
+
+def _shape(session: SparkSession, context: PipelineContext, hours: DataFrame) -> dict[str, Any]:
+    """Return what the query's checkpoint depends on."""
+    topic = context.namespace.trades_topic
+    return {
+        "topic": topic,
+        "partitions": topic_partitions(context, topic)[topic],
+        "schema_version": TRADE_SCHEMA_VERSION,
+        "window_ms": HOUR_MS,
+        **state_parts(session, hours),
+    }

@@ -18,9 +18,10 @@ import structlog
 
 from conf.abort import AbortSwitch
 from conf.contracts.candles import Candle
+from streaming.candles.balance import CandleBalance
 from streaming.candles.files import CandleFiles
 from streaming.candles.provisional import ProvisionalCandles
-from streaming.candles.revisions import allot, key_of
+from streaming.candles.revisions import HourKey, allot, key_of
 from streaming.candles.table import Batch, CandleTable
 from streaming.candles.topic import CandleTopic
 from streaming.candles.verdict import Hour, judge, read_hour
@@ -45,8 +46,19 @@ class CandleSink:
         topic: CandleTopic,
         clock_s: Callable[[], float] = time.monotonic,
         abort: AbortSwitch | None = None,
+        balance: CandleBalance | None = None,
     ) -> None:
-        """Take the three stores, a monotonic clock in seconds, and a switch for chaos tests."""
+        """Take the three stores and what else a batch needs.
+
+        Args:
+            table: candles in Postgres, written last.
+            files: candles on HDFS.
+            topic: candles on Kafka.
+            clock_s: monotonic wall seconds.
+            abort: a switch for chaos tests.
+            balance: is told how many records each batch's hours hold.
+        """
+        self._balance = balance
         self._abort = abort or AbortSwitch(None)
         self._table = table
         self._files = files
@@ -64,6 +76,11 @@ class CandleSink:
         self.store(rows, Batch(QUERY, query_id or "none", batch_id))
         self._abort.soon("checkpointing", INSIDE_S)
 
+    def close(self) -> None:
+        """Give back connections and threads; the sink stores nothing afterwards."""
+        self._table.close()
+        self._files.close()
+
     def store(self, rows: Iterable[Mapping[str, Any]], batch: Batch) -> None:
         """Store aggregated rows of one batch.
 
@@ -76,23 +93,30 @@ class CandleSink:
             psycopg2.Error: if Postgres is away.
             OSError: if HDFS is away.
         """
+        rows = list(rows)
+        if self._balance is not None:
+            held = {(row["symbol"], row["open_time_ms"]): row["records"] for row in rows}
+            self._balance.stored(batch.batch_id, held)
         hours = [read_hour(row) for row in rows]
-        judged = [judge(hour) for hour in hours if hour.is_final]
+        closed = {key_of(hour.candle): hour for hour in hours if hour.is_final}
+        judged = [judge(hour) for hour in closed.values()]
         self._abort.at("judged")
-        final = self._store_final(judged)
+        final = self._store_final(judged, closed)
         self._provisional.update(
             (_running(hour) for hour in hours if not hour.is_final),
-            (key_of(hour.candle) for hour in hours if hour.is_final),
+            closed,
         )
         self._commit(batch, final)
 
-    def _store_final(self, candles: list[Candle]) -> list[Candle]:
+    def _store_final(self, candles: list[Candle], hours: Mapping[HourKey, Hour]) -> list[Candle]:
         """Write files and messages of what is new; return it with its revisions."""
         current = self._table.current(key_of(candle) for candle in candles)
-        allotment = allot(candles, current)
+        allotment = allot(candles, current, hours)
         self._abort.at("revisions_read")
         for candle in allotment.repaired:
             log.warning("repaired_hour_kept", symbol=candle.symbol, open_ms=candle.open_time_ms)
+        for candle in allotment.truncated:
+            log.warning("kept_truncated", symbol=candle.symbol, open_ms=candle.open_time_ms)
         if allotment.to_store:
             self._files.write(allotment.to_store)
             self._abort.at("files_written")

@@ -119,14 +119,14 @@ def judge(hour: Hour) -> Candle:
         hour.candle.quote_volume == hour.witness.quote_volume
         and hour.candle.taker_buy_quote_volume == hour.witness.taker_buy_quote_volume
     )
-    absent = _span(hour.candle) - hour.candle.trades
+    absent = span(hour.candle) - hour.candle.trades
     remarks = [f"{absent} ids in it never existed"] if absent else []
     if not exact:
         remarks.append(ROUNDED)
     return _with_verdict(hour.candle, "complete", "; ".join(remarks) or None)
 
 
-def _span(candle: Candle) -> int:
+def span(candle: Candle) -> int:
     """Return how many ids lie from the first trade to the last; 0 without trades."""
     if candle.first_trade_id is None or candle.last_trade_id is None:
         return 0
@@ -182,10 +182,10 @@ def _doubts(hour: Hour) -> list[str]:
     if hour.time_falls:
         doubts.append(f"trade time falls at {hour.time_falls} ids")
     candle = hour.candle
-    span = _span(candle)
+    ids = span(candle)
     # Absent ids may lie before the first trade or after the last, or in a neighbouring hour.
-    if not 0 <= span - candle.trades <= hour.absent_ids and not hour.gap_ids:
-        doubts.append(f"count: {candle.trades} trades in a span of {span} ids")
+    if not 0 <= ids - candle.trades <= hour.absent_ids and not hour.gap_ids:
+        doubts.append(f"count: {candle.trades} trades in a span of {ids} ids")
     if candle.witness != "END":
         doubts += _contradictions(hour)
     elif hour.begins_at_id is not None:

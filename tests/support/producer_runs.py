@@ -14,7 +14,7 @@ import httpx
 import orjson
 from confluent_kafka import Consumer, TopicPartition
 
-from conf.contracts.trades import Close, TradeRecord, decode, scaled
+from conf.contracts.trades import Close, TradeRecord, decode, scaled, writer_schemas
 from conf.names import HOUR_MS, hour_open_ms
 from conf.settings import KafkaSettings
 from local.ports import PortClaims
@@ -143,9 +143,10 @@ def read_topic(kafka: KafkaSettings, topic: str) -> list[Any]:
 def read_trades(kafka: KafkaSettings, topic: str) -> dict[str, list[TradeRecord]]:
     """Return the records of the topic `trades`, by symbol, in their order."""
     by_symbol: dict[str, list[TradeRecord]] = {}
+    writers = writer_schemas(kafka.trades_writer_schemas)
     for message in read_topic(kafka, topic):
         assert ("venue", b"binance-spot") in (message.headers() or [])
-        record = decode(message.value(), kafka.trades_schema_id)
+        record = decode(message.value(), kafka.trades_schema_id, writers)
         assert message.key() == record.symbol.encode()
         by_symbol.setdefault(record.symbol, []).append(record)
     return by_symbol
