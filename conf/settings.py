@@ -6,6 +6,8 @@ file in the working directory; the environment wins. Secrets are masked when pri
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,6 +33,22 @@ CANDLE_ABORT_POINTS = (
     "checkpointing",
 )
 """Named points of a candles batch, from its begin to the write of its checkpoint."""
+
+ARCHIVE_ABORT_POINTS = (
+    "staged",
+    "noted",
+    "file_published",
+    "published",
+    "before_commit",
+    "after_commit",
+    "merged",
+    "swap_noted",
+    "old_away",
+    "file_carried",
+    "new_in_place",
+    "old_removed",
+)
+"""Named points of an archive batch, then of a compaction."""
 
 DEFAULT_SYMBOLS = (
     "BTCUSDT",
@@ -217,6 +235,24 @@ class SparkSettings(BaseSettings):
     )
 
 
+def _known_start(value: str) -> str:
+    """Return a place in a topic as it was given: 'earliest', a time with zone, offsets as JSON."""
+    if value == "earliest":
+        return value
+    if value.startswith("{"):
+        offsets = json.loads(value)  # a ValueError, as pydantic wants it
+        if not offsets or not all(
+            number.isdigit() and type(offset) is int and offset >= 0
+            for number, offset in offsets.items()
+        ):
+            message = "offsets are a JSON object: partition number → offset, such as {\"0\": 1200}"
+            raise ValueError(message)
+    elif datetime.fromisoformat(value).tzinfo is None:
+        message = f"{value} has no time zone; write 2026-01-31T12:00:00+00:00"
+        raise ValueError(message)
+    return value
+
+
 class CandleSettings(BaseSettings):
     """The candles query. Prefix ``NEXTHOUR_CANDLE_``."""
 
@@ -237,6 +273,12 @@ class CandleSettings(BaseSettings):
         pattern=rf"^({'|'.join(CANDLE_ABORT_POINTS)}):[1-9][0-9]*$",
         description="For chaos tests: the process kills itself at the n-th passage of a named point.",
     )
+    start_from: str = Field(
+        "earliest",
+        description="Where a new checkpoint begins to read: 'earliest', a time by the broker's clock (ISO 8601 with zone), or an offset per partition ('{\"0\": 1200, …}'). An existing checkpoint goes on where it is.",
+    )
+
+    _start_from_is_known = field_validator("start_from")(_known_start)
 
 
 class ArchiveSettings(BaseSettings):
@@ -247,12 +289,22 @@ class ArchiveSettings(BaseSettings):
     trigger_minutes: float = Field(
         10.0, gt=0, description="A file set per so many minutes of exchange time."
     )
+    max_offsets_per_trigger: int = Field(
+        1_500_000,
+        ge=1,
+        description="A batch that has so many records is due at once: bounds a batch's sort, and works off the backlog of an outage without pauses.",
+    )
     csv: bool = Field(False, description="Write each file set as CSV, too.")
     compact_after_minutes: float = Field(
         60.0, ge=0, description="Exchange minutes after a day's end until its files are compacted."
     )
     retention_days: int | None = Field(
         None, ge=8, description="Days of trades that are kept; unset keeps all. Repairs need 7."
+    )
+    abort_at: str | None = Field(
+        None,
+        pattern=rf"^({'|'.join(ARCHIVE_ABORT_POINTS)}):[1-9][0-9]*$",
+        description="For chaos tests: the process kills itself at the n-th passage of a named point.",
     )
 
 
@@ -270,6 +322,11 @@ class SupervisionSettings(BaseSettings):
     )
     drain_timeout_s: float = Field(
         8.0, gt=0, description="How long a stopping application lets a running batch end."
+    )
+    quiet_s: float = Field(
+        120.0,
+        gt=0,
+        description="/healthz is red once a query has committed nothing for so long, beside its own period.",
     )
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Where /healthz and /metrics listen; unset means nowhere."

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import json
+from datetime import datetime
+
 from pyspark.sql import DataFrame, SparkSession
 
+from conf.names import epoch_ms
 from conf.settings import KafkaSettings
 
 
@@ -40,20 +47,51 @@ def _quoted(text: str) -> str:
 FETCH_MAX_WAIT_MS = 20
 
 
+def starting_options(start_from: str, topic: str) -> dict[str, str]:
+    """Return the options of Spark's Kafka source for a place in a topic. Pure.
+
+    Args:
+        start_from: `earliest`; a time by the broker's clock, ISO 8601 with zone: the first record
+            of each partition that was appended at or after it; or a JSON object of offsets by
+            partition, all partitions named.
+        topic: the topic that the offsets are of.
+    """
+    if start_from.startswith("{"):
+        return {"startingOffsets": json.dumps({topic: json.loads(start_from)})}
+    if start_from == "earliest":
+        return {"startingOffsets": "earliest"}
+    time_ms = epoch_ms(datetime.fromisoformat(start_from))
+    # A partition without a later record begins with its next one.
+    return {"startingTimestamp": str(time_ms), "startingOffsetsByTimestampStrategy": "latest"}
+
+
 def read_stream(
-    session: SparkSession, kafka: KafkaSettings, topic: str, *, max_offsets_per_trigger: int
+    session: SparkSession,
+    kafka: KafkaSettings,
+    topic: str,
+    *,
+    max_offsets_per_trigger: int,
+    start_from: str = "earliest",
 ) -> DataFrame:
-    """Return a stream of a topic from its beginning, committed records only.
+    """Return a stream of a topic, committed records only.
 
     Data that aged out before it was read fails the query: a hole in the input is never passed over.
+
+    Args:
+        session: where the query will run.
+        kafka: where the topic is.
+        topic: which one.
+        max_offsets_per_trigger: bounds a batch.
+        start_from: where a new checkpoint begins, see `starting_options`; an existing one goes on
+            where it is.
     """
     return (
         session.readStream.format("kafka")
         .options(**java_options(kafka))
+        .options(**starting_options(start_from, topic))
         .option("subscribe", topic)
         .option("kafka.isolation.level", "read_committed")
         .option("kafka.fetch.max.wait.ms", str(FETCH_MAX_WAIT_MS))
-        .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("maxOffsetsPerTrigger", str(max_offsets_per_trigger))
         .load()
