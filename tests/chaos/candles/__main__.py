@@ -1,0 +1,65 @@
+"""``python -m tests.chaos.candles [--seed N]``: exit code 0 if green, 1 if not."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from conf.settings import CANDLE_ABORT_POINTS
+from nexthour.reports import write_report
+from tests.chaos.candles.plan import KILLS, KINDS, REPEATS, make_plan
+from tests.chaos.candles.report import print_report
+from tests.chaos.candles.runner import Run
+from tests.chaos.candles.world import APART, CLEAN, open_world
+
+REPORT = Path("var/reports/chaos-candles.json")
+LOGS = Path("var/reports/chaos-candles-logs")
+LIMIT_S = 1_800.0
+
+
+def main() -> int:
+    """Run it, print the tables, write the report."""
+    options = _options()
+    console = Console()
+    only = _chosen(options.kinds, options.without)
+    plan = make_plan(options.seed, CLEAN, APART, options.repeats, only)[: options.first]
+    kills = sum(len(step.kills) for step in plan)
+    outages = sum(step.kind != KILLS for step in plan)
+    console.print(f"{kills} kills at {len(CANDLE_ABORT_POINTS)} points, {outages} other steps")
+    started_s = time.monotonic()
+    with open_world(options.seed, LOGS) as world:
+        run = Run(world, plan, lambda line: console.print(line, highlight=False, soft_wrap=True))
+        report = run.execute(options.seed, started_s + LIMIT_S)
+    write_report(report, REPORT)
+    print_report(report, console)
+    if report.is_green:
+        shutil.rmtree(LOGS)
+    console.print(f"{REPORT}{'' if report.is_green else f', logs in {LOGS}'}")
+    return 0 if report.is_green else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.candles", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="which plan and which trades")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="kills at each point")
+    parser.add_argument("--first", type=int, help="only so many steps; such a run is no proof")
+    parser.add_argument("--kinds", help=f"only these, comma separated: {', '.join(KINDS)}")
+    parser.add_argument("--without", help="all but these; such a run is no proof either")
+    return parser.parse_args()
+
+
+def _chosen(kinds: str | None, without: str | None) -> list[str] | None:
+    """Return the names of the kinds to use, None for all."""
+    if not kinds and not without:
+        return None
+    left_out = set(without.split(",")) if without else set()
+    return [name for name in (kinds.split(",") if kinds else KINDS) if name not in left_out]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
