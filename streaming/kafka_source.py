@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -72,6 +70,7 @@ def read_stream(
     *,
     max_offsets_per_trigger: int,
     start_from: str = "earliest",
+    options: Mapping[str, str] | None = None,
 ) -> DataFrame:
     """Return a stream of a topic, committed records only.
 
@@ -84,6 +83,7 @@ def read_stream(
         max_offsets_per_trigger: bounds a batch.
         start_from: where a new checkpoint begins, see `starting_options`; an existing one goes on
             where it is.
+        options: more options of Spark's Kafka source.
     """
     return (
         session.readStream.format("kafka")
@@ -94,5 +94,6 @@ def read_stream(
         .option("kafka.fetch.max.wait.ms", str(FETCH_MAX_WAIT_MS))
         .option("failOnDataLoss", "true")
         .option("maxOffsetsPerTrigger", str(max_offsets_per_trigger))
+        .options(**(options or {}))
         .load()
     )
