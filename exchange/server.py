@@ -19,6 +19,7 @@ from exchange.broadcast import Broadcast
 from exchange.capture import Capture, capture_series, read_capture
 from exchange.clock import Clock
 from exchange.control import ControlApi
+from exchange.dumps import DumpFiles
 from exchange.errors import StandInError
 from exchange.extras import abort_points
 from exchange.fault_desk import FaultDesk
@@ -85,6 +86,7 @@ class Exchange:
         """
         client_app, control_app = web.Application(), web.Application()
         self._rest.add_routes(client_app)
+        DumpFiles(self.book, self.clock).add_routes(client_app)
         self.sockets.add_routes(client_app)
         control_api = ControlApi(self.book, self.clock, self.broadcast, self.sockets, self.desk)
         control_api.add_routes(control_app)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg2
 import requests
@@ -24,6 +25,8 @@ from conf.settings import ExchangeSettings, HdfsSettings, PostgresSettings, RunS
 from producers.errors import ProducerError
 from producers.rest_client import RestClient
 from streaming.history.fetch import History, fetch_history
+from streaming.history.files import write_file
+from streaming.history.ledger import backfilled_symbols
 from streaming.history.stores import parquet_bytes, write_bars, write_symbols
 
 log = structlog.get_logger(__name__)
@@ -52,19 +55,29 @@ def store(
 ) -> None:
     """Write the files, then the rows; may be repeated.
 
+    Where more than these days was backfilled, the file is made from the table instead, so that the
+    years in it stay.
+
     Raises:
         OSError: if HDFS refuses a file.
         psycopg2.Error: if Postgres refuses a row.
     """
     files = open_hdfs(hdfs)
+    with closing(connect(postgres, namespace)) as connection:
+        older = backfilled_symbols(connection) & set(history.bars)
     with ThreadPoolExecutor(FILE_THREADS) as pool:
         written = [
             pool.submit(write_replacing, files, namespace.history_file(symbol), parquet_bytes(bars))
             for symbol, bars in history.bars.items()
+            if symbol not in older
         ]
         _store_rows(history, namespace, postgres)
         for file in written:
             file.result()
+    if older:
+        with closing(connect(postgres, namespace)) as connection:
+            for symbol in sorted(older):
+                write_file(connection, files, namespace, symbol)
 
 
 def _store_rows(history: History, namespace: Namespace, postgres: PostgresSettings) -> None:
