@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from conf.contracts.candles import DECIMAL_FIELDS, Candle
+from conf.contracts.trades import Close, unscaled
 
 Key = tuple[str, int]
 """Symbol and open time in UTC epoch ms."""
@@ -18,7 +19,10 @@ FIGURES = (*DECIMAL_FIELDS, "trades", *ID_FIELDS)
 
 @dataclass(frozen=True)
 class Figures:
-    """One hour of one symbol as the exchange's book has it; ids are None in a quiet hour."""
+    """One hour of one symbol as the exchange has it; ids are None in a quiet hour.
+
+    `has_ids` is False if the ids are not known: REST klines have none.
+    """
 
     open: Decimal
     high: Decimal
@@ -31,6 +35,7 @@ class Figures:
     trades: int
     first_trade_id: int | None
     last_trade_id: int | None
+    has_ids: bool = True
 
     @classmethod
     def from_book(cls, row: Mapping[str, Any]) -> Figures:
@@ -40,6 +45,15 @@ class Figures:
         for name in ID_FIELDS:
             values[name] = None if int(row[name]) < 0 else int(row[name])
         return cls(**values)
+
+    @classmethod
+    def from_kline(cls, kline: Close) -> Figures:
+        """Read an hour of REST klines, which have no ids."""
+        prices, volumes = DECIMAL_FIELDS[:4], DECIMAL_FIELDS[4:]
+        values: dict[str, Any] = {name: unscaled(getattr(kline, name)) for name in prices}
+        values |= {name: Decimal(getattr(kline, name)) for name in volumes}
+        values |= dict.fromkeys(ID_FIELDS)
+        return cls(**values, trades=kline.trades or 0, has_ids=False)
 
 
 @dataclass
