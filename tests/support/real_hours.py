@@ -92,9 +92,21 @@ def units_of(exchange_info: Mapping[str, Any]) -> dict[str, Units]:
 
 
 def real_hours(
-    folder: Path, units: Mapping[str, Units], start: datetime, hours: int
+    folder: Path,
+    units: Mapping[str, Units],
+    start: datetime,
+    hours: int,
+    most_trades: int | None = None,
 ) -> dict[Key, RealHour]:
-    """Return the recorded hours of a window, quantised to tick and step, halves to even."""
+    """Return the recorded hours of a window, quantised to tick and step, halves to even.
+
+    Args:
+        folder: of ``SYMBOL-1h.parquet``.
+        units: whose hours, and how fine they are.
+        start: first hour, UTC.
+        hours: length of the window.
+        most_trades: a larger count is taken for unknown, as by `write_window`.
+    """
     found: dict[Key, RealHour] = {}
     for symbol, unit in units.items():
         for row in pq.read_table(folder / f"{symbol}-1h.parquet").to_pylist():
@@ -103,11 +115,14 @@ def real_hours(
             prices = {name: _units(row[name], unit.tick) for name in PRICES}
             quote = row["quote_volume"]
             known = quote is not None and quote > 0
+            count = row["trades"]
+            if count is not None and most_trades is not None and count > most_trades:
+                count = None
             found[symbol, epoch_ms(row["open_time"])] = RealHour(
                 **prices,
                 volume=_units(row["volume"], unit.step),
                 quote_volume=_units(quote, unit.tick * unit.step) if known else None,
-                trades=row["trades"],
+                trades=count,
             )
     return found
 

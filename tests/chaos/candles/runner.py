@@ -282,6 +282,11 @@ class Run:
     def _report(self, seed: int, seconds: float, stop_s: float, stores: Stores) -> ChaosReport:
         world = self._world
         points = self._points()
+        if self._traces.filtered_seen != self._traces.filtered_written:
+            self.problems.append(
+                f"filtered {dict(self._traces.filtered_seen)}, "
+                f"written {dict(self._traces.filtered_written)}"
+            )
         self.problems += [
             f"the application {end.number} ended with {end.code}: {end.last_line}"
             for end in world.candles.ends[:-1]

@@ -14,7 +14,7 @@ from conf.names import hour_open_ms
 from local.process import ManagedProcess
 from streaming.reconcile.compare import Key
 from tests.chaos.candles.attack import Stranger, bad_messages, copies, hours_of
-from tests.chaos.candles.filtered import FilteredCount
+from tests.chaos.candles.filtered import filtered_so_far
 from tests.chaos.candles.plan import Step
 from tests.chaos.candles.world import CANDLES, CLEAN, SPEED, World
 from tests.support.eventually import eventually
@@ -103,8 +103,8 @@ class Doer:
         world, wall_ms = self._world, int(LATE_MS / SPEED)
         open_ms = hour_open_ms(world.book.now_ms())
         rows = world.book.rows(open_ms - 3 * 3_600_000, step.symbol)
-        # About an hour's trades, so that the hour's last ones are among them.
-        count = max(50, max(row["trades"] for row in rows))
+        # So many that the hour's last ones are among them, wherever in the hour it begins.
+        count = 100 + 3 * max(row["trades"] for row in rows)
         # REST would fill the hole at once otherwise.
         world.exchange.post("/faults", {"kind": "rest_lag", "ms": 2 * LATE_MS})
         try:
@@ -135,11 +135,19 @@ class Doer:
         messages, reasons = bad_messages(
             CLEAN, world.book.now_ms(), world.settings.kafka.trades_schema_id
         )
-        with FilteredCount(world) as counted:
-            Stranger(world.settings).write(messages)
-            eventually(lambda: counted.since() == reasons, PATIENCE_S, message="filtered records")
+        first, before = world.candles.number, filtered_so_far(world.metrics_url)
+        Stranger(world.settings).write(messages)
+
+        def seen() -> Counter[str]:
+            return filtered_so_far(world.metrics_url) - before
+
+        eventually(lambda: seen() >= reasons, PATIENCE_S, message="filtered records are counted")
+        if world.candles.number != first:
+            self._traces.problems.append(
+                "the application ended while filtered records were counted"
+            )
         self._traces.filtered_written += reasons
-        self._traces.filtered_seen += counted.since()
+        self._traces.filtered_seen += seen()
         return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
 
     def _second_writer(self, step: Step) -> str:
