@@ -77,7 +77,8 @@ class Alarms:
         self._name = producer
         self._kafka = kafka
         self._topic = namespace.incidents_topic
-        self._now_ms = now_ms
+        self.now_ms = now_ms
+        """The exchange's time, UTC epoch ms."""
         self._producer: Producer | None = None
 
     def tell(
@@ -105,7 +106,7 @@ class Alarms:
         TOLD.labels(self._name, kind.value).inc()
         say = log.error if kind in ALARMS else log.info
         say(kind.value, told_by=self._name, symbol=symbol, detail=detail)
-        began_ms = self._now_ms() if started_ms is None else started_ms
+        began_ms = self.now_ms() if started_ms is None else started_ms
         incident = Incident(kind, self._name, began_ms, ended_ms, symbol, first_id, last_id, detail)
         try:
             producer = self._producer or self._open()

@@ -1,11 +1,11 @@
-"""One Spark application: its queries side by side, watched, and stopped cleanly.
+"""One Spark application: its queries side by side, each restarted by itself, and drained at the end.
 
-What runs beside the queries (the monitor) runs in threads of its own: it waits for what is away
-instead of failing, and no failure of it ends a query.
+A query that fails is started again from its checkpoint, for ever, while the others go on; each failure is an
+alarm. What no restart heals (`StartError`) ends the application with one line and code 2; a Spark that is
+gone ends it with 1, and whoever started it (systemd, Kubernetes, a person) starts it anew.
 
-A query that fails ends the whole application with one line and a non-zero code: queries of one
-application stand and fall together, and whoever started it (systemd, Kubernetes, a person) restarts it. All
-sinks are made for that (`streaming.candles.sink`).
+What runs beside the queries (the monitor) runs in threads of its own: it waits for what is away instead of
+failing, and no failure of it ends a query.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -26,10 +27,16 @@ from pydantic import ValidationError
 from conf.connections.postgres import connect
 from conf.connections.spark import build_session
 from conf.logs import configure_logging
+from streaming.alarms import alarms_of
 from streaming.context import PipelineContext
-from streaming.errors import StartError
+from streaming.errors import NotReadyError, StartError
+from streaming.gate import QueryRun
+from streaming.metrics import MetricsServer
 from streaming.preflight import check_stores
-from streaming.progress import JobStatus, summarize
+from streaming.progress import JobStatus
+from streaming.reports import FAILED as QUERY_FAILED
+from streaming.reports import STOPPED, Check, QueryFigures, QueryReports
+from streaming.supervision import RestartWaits
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -37,64 +44,274 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-StartQuery = Callable[["SparkSession", PipelineContext], "StreamingQuery"]
+StartQuery = Callable[["SparkSession", PipelineContext, QueryRun], "StreamingQuery"]
 RunBeside = Callable[[PipelineContext, threading.Event], None]
 
 OK, FAILED, CANNOT_START = 0, 1, 2
 POLL_S = 0.2
 REPORT_S = 1.0
 BESIDE_STOP_S = 8.0
+STOP_TIMEOUT_MS = 5000
+"""How long `StreamingQuery.stop` waits for a batch that it interrupted; Spark's default is for ever."""
+
+
+def _no_period(_context: PipelineContext) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query of an application.
+
+    Attributes:
+        start: starts one run of it, in a session of its own.
+        check: what is wrong with a committed batch, one line each.
+        period_s: wall seconds between two batches where the query has a trigger of its own.
+    """
+
+    start: StartQuery
+    check: Check | None = None
+    period_s: Callable[[PipelineContext], float] = _no_period
 
 
 def run(
-    name: str, queries: Mapping[str, StartQuery], beside: Mapping[str, RunBeside] | None = None
+    name: str, queries: Mapping[str, Query], beside: Mapping[str, RunBeside] | None = None
 ) -> int:
-    """Run queries until SIGTERM, SIGINT or the failure of one; return the exit code.
+    """Run queries until SIGTERM, SIGINT or an error that no restart heals; return the exit code.
 
     Args:
         name: the application's name in Spark's tools.
-        queries: how to start each query, by its name; the first is started first.
+        queries: the queries by name, which is also their scheduler pool.
         beside: what else to run, by its name, until the event that it is given is set.
 
     Returns:
-        0 after a signal, 1 if a query failed, 2 if the application could not start.
+        0 after a signal, 1 if Spark was lost, 2 if a query or the application cannot start.
     """
     configure_logging()
     stop = _stop_on_signals()
     try:
         context = PipelineContext.from_environment()
         check_stores(context)
+        return _run(name, queries, beside or {}, context, stop)
     except (ValidationError, StartError) as error:
         return _say(name, one_line(error), CANNOT_START)
-    with _running_beside(beside or {}, context, stop):
-        return _run_queries(name, queries, context, stop)
 
 
-def _run_queries(
-    name: str, queries: Mapping[str, StartQuery], context: PipelineContext, stop: threading.Event
+def _run(
+    name: str,
+    queries: Mapping[str, Query],
+    beside: Mapping[str, RunBeside],
+    context: PipelineContext,
+    stop: threading.Event,
 ) -> int:
+    with ExitStack() as stack:
+        reports: dict[str, QueryReports] = {}
+        alarms = {query: alarms_of(context, query) for query in queries}
+        for query_name, query in queries.items():
+            reports[query_name] = QueryReports(
+                query_name,
+                alarms[query_name],
+                time.monotonic,
+                quiet_s=context.supervision.quiet_s + 2 * query.period_s(context),
+                check=query.check,
+            )
+        if context.supervision.metrics_port is not None:
+            server = MetricsServer(context.supervision.metrics_port, partial(_figures, reports))
+            stack.enter_context(server)
+            log.info("metrics are served", port=server.port)
+        stack.enter_context(_running_beside(beside, context, stop))
+        try:
+            session = build_session(name, context.spark, context.hdfs)
+        except Exception as error:  # Spark raises whatever its gateway meets
+            return _say(name, f"Spark did not start: {one_line(error)}", CANNOT_START)
+        application = _Application(session, context, stop, reports)
+        failure = application.run(queries)
+        for voice in alarms.values():
+            voice.flush()
+        return _say(name, *failure) if failure else OK
+
+
+def _figures(reports: Mapping[str, QueryReports]) -> Sequence[QueryFigures]:
+    return [of_query.figures() for of_query in reports.values()]
+
+
+class _Application:
+    """The queries of one session, each supervised by a thread."""
+
+    def __init__(
+        self,
+        session: SparkSession,
+        context: PipelineContext,
+        stop: threading.Event,
+        reports: Mapping[str, QueryReports],
+    ) -> None:
+        self._session = session
+        self._context = context
+        self._stop = stop
+        self._reports = reports
+        self._failure: tuple[str, int] | None = None
+        self._lock = threading.Lock()
+
+    def run(self, queries: Mapping[str, Query]) -> tuple[str, int] | None:
+        """Run until the end; return why it ended and the exit code, None after a signal."""
+        supervised = {
+            name: SupervisedQuery(
+                name, query, self._session, self._context, self._reports[name], self._stop
+            )
+            for name, query in queries.items()
+        }
+        threads = [
+            threading.Thread(target=self._supervise, args=(one,), name=name, daemon=True)
+            for name, one in supervised.items()
+        ]
+        for thread in threads:
+            thread.start()
+        status = JobStatus(partial(connect, self._context.postgres, self._context.namespace))
+        self._report_until_stopped(supervised, status)
+        patience_s = self._context.supervision.drain_timeout_s + STOP_TIMEOUT_MS / 1000
+        give_up_s = time.monotonic() + patience_s
+        for thread in threads:
+            thread.join(max(0.0, give_up_s - time.monotonic()))
+        self._stop_spark()
+        reason = self._failure[0] if self._failure else None
+        for of_query in self._reports.values():
+            if of_query.figures().state != QUERY_FAILED:
+                of_query.ended(QUERY_FAILED if reason else STOPPED, reason)
+        self._write(status, {})
+        status.close()
+        return self._failure
+
+    def _supervise(self, query: SupervisedQuery) -> None:
+        try:
+            query.run_until_stopped()
+        except StartError as error:
+            self._end(query.name, one_line(error), CANNOT_START)
+        except Exception as error:  # Spark is gone, or this program is wrong
+            self._end(query.name, one_line(error), FAILED)
+
+    def _end(self, name: str, reason: str, code: int) -> None:
+        with self._lock:
+            if self._failure is None and not self._stop.is_set():
+                self._failure = (f"query {name}: {reason}", code)
+                self._reports[name].ended(QUERY_FAILED, reason)
+        self._stop.set()
+
+    def _report_until_stopped(
+        self, supervised: Mapping[str, SupervisedQuery], status: JobStatus
+    ) -> None:
+        written: dict[str, int] = {}
+        is_said = False
+        wait_s = POLL_S
+        while not self._stop.wait(wait_s):
+            if not is_said and all(one.has_run for one in supervised.values()):
+                is_said, wait_s = True, REPORT_S
+                log.info("queries are running", queries=list(supervised))
+            self._write(status, written)
+
+    def _write(self, status: JobStatus, written: dict[str, int]) -> None:
+        for name, of_query in self._reports.items():
+            version = of_query.version
+            if written.get(name) != version:
+                written[name] = version
+                figures = of_query.figures()
+                status.write(name, figures.state, figures.detail())
+
+    def _stop_spark(self) -> None:
+        try:
+            self._session.stop()
+        except Exception as error:  # the JVM may be gone already: nothing is left to stop
+            log.warning("stopped_roughly", error=one_line(error))
+
+
+class SparkGoneError(RuntimeError):
+    """The JVM or its Spark context ended: no query of this process can run again."""
+
+
+class SupervisedQuery:
+    """Runs one query until it is asked to stop, from its checkpoint again after each failure."""
+
+    def __init__(
+        self,
+        name: str,
+        query: Query,
+        session: SparkSession,
+        context: PipelineContext,
+        reports: QueryReports,
+        stop: threading.Event,
+    ) -> None:
+        """Take the query and what it runs with; `run_until_stopped` starts it."""
+        self.name = name
+        self.has_run = False
+        """Whether it was started at least once."""
+        self._query = query
+        self._parent = session
+        self._context = context
+        self._reports = reports
+        self._stop = stop
+        self._waits = RestartWaits(context.supervision)
+
+    def run_until_stopped(self) -> None:
+        """Run; returns after the drain.
+
+        Raises:
+            StartError: if no restart can heal why it does not start.
+            SparkGoneError: if there is no Spark left to start it in.
+        """
+        # The thread that starts a query gives it its scheduler pool.
+        self._parent.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
+        session = self._own_session()
+        while not self._stop.is_set():
+            began_s = time.monotonic()
+            reason = self._run_once(session)
+            if reason is None or self._stop.is_set():
+                return
+            if _is_gone(self._parent):
+                message = f"Spark is gone ({reason})"
+                raise SparkGoneError(message)
+            wait_s = self._waits.next_wait_s(time.monotonic() - began_s)
+            self._reports.failed(reason, self._waits.failures, wait_s)
+            self._stop.wait(wait_s)
+
+    def _own_session(self) -> SparkSession:
+        """Return a session whose reports, and no other query's, come to this query."""
+        from streaming.listener import ProgressListener
+
+        session = self._parent.newSession()
+        session.conf.set("spark.sql.streaming.stopTimeout", str(STOP_TIMEOUT_MS))
+        ProgressListener(self._reports.take, self._reports.idle).listen(session)
+        return session
+
+    def _run_once(self, session: SparkSession) -> str | None:
+        """Run once; return why the run failed, None if it was stopped."""
+        one_run = QueryRun()
+        try:
+            query = self._query.start(session, self._context, one_run)
+            self.has_run = True
+            self._reports.started()
+            while query.isActive:
+                if self._stop.wait(POLL_S):
+                    is_between = one_run.drain(query, self._context.supervision.drain_timeout_s)
+                    log.info("query_stopped", query=self.name, between_batches=is_between)
+                    return None
+            error = query.exception()
+            return one_line(error) if error else "ended by itself"
+        except NotReadyError as error:
+            if not self.has_run:
+                raise
+            return one_line(error)
+        except StartError:
+            raise
+        except Exception as error:  # whatever Spark, a store or the gateway raises
+            return one_line(error)
+        finally:
+            one_run.end()
+
+
+def _is_gone(session: SparkSession) -> bool:
     try:
-        session = build_session(name, context.spark, context.hdfs)
-    except Exception as error:  # Spark raises whatever its gateway meets
-        return _say(name, f"Spark did not start: {one_line(error)}", CANNOT_START)
-    status = JobStatus(partial(connect, context.postgres, context.namespace))
-    started: dict[str, StreamingQuery] = {}
-    try:
-        for query_name, start in queries.items():
-            session.sparkContext.setLocalProperty("spark.scheduler.pool", query_name)
-            started[query_name] = start(session, context)
-            status.write(query_name, "running", {})
-        log.info("queries are running", queries=list(started))
-        failure = _watch(started, status, stop)
-    except Exception as error:
-        failure = None if stop.is_set() else one_line(error)
-    finally:
-        _stop(session, started)
-    state = "failed" if failure else "stopped"
-    for query_name in started:
-        status.write(query_name, state, {"reason": failure} if failure else {})
-    status.close()
-    return _say(name, failure, FAILED) if failure else OK
+        return bool(session.sparkContext._jsc.sc().isStopped())  # noqa: SLF001 - no public way
+    except Exception:  # the gateway has many ways to say that nobody is there
+        return True
 
 
 @contextmanager
@@ -153,46 +370,6 @@ def _stop_on_signals() -> threading.Event:
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return stop
-
-
-def _watch(
-    queries: Mapping[str, StreamingQuery], status: JobStatus, stop: threading.Event
-) -> str | None:
-    """Wait for a signal (None) or the end of a query (its reason); report meanwhile."""
-    reported_s = 0.0
-    last_batch: dict[str, int] = {}
-    while not stop.wait(POLL_S):
-        for name, query in queries.items():
-            if not query.isActive:
-                error = query.exception()
-                return f"query {name}: {one_line(error) if error else 'ended by itself'}"
-        if time.monotonic() - reported_s >= REPORT_S:
-            reported_s = time.monotonic()
-            for name, query in queries.items():
-                _report(name, query, status, last_batch)
-    return None
-
-
-def _report(
-    name: str, query: StreamingQuery, status: JobStatus, last_batch: dict[str, int]
-) -> None:
-    progress = query.lastProgress
-    if progress is None or progress["batchId"] == last_batch.get(name):
-        return
-    last_batch[name] = progress["batchId"]
-    summary = summarize(progress)
-    if summary["dropped_by_watermark"]:
-        log.error("rows_dropped_by_watermark", query=name, rows=summary["dropped_by_watermark"])
-    status.write(name, "running", summary)
-
-
-def _stop(session: SparkSession, queries: Mapping[str, StreamingQuery]) -> None:
-    try:
-        for query in queries.values():
-            query.stop()
-        session.stop()
-    except Exception as error:  # the JVM may be gone already: nothing is left to stop
-        log.warning("stopped_roughly", error=one_line(error))
 
 
 def _say(name: str, problem: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 StreamingError
 ├── StartError      a query cannot start; a person must act, the message says how
+│   └── NotReadyError   something that a start needs does not answer; later it may
 └── SinkError       a batch could not be stored; the query stops and the batch comes again
 """
 
@@ -14,6 +15,10 @@ class StreamingError(Exception):
 
 class StartError(StreamingError):
     """A query or job cannot start. Operator action: the message says what to do."""
+
+
+class NotReadyError(StartError):
+    """Something does not answer. A first start ends with it; a restarted query is tried again."""
 
 
 class SinkError(StreamingError):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psycopg2
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from conf.connections.kafka import BrokerError, connected_admin
 from conf.connections.postgres import connect
 from streaming.context import PipelineContext
-from streaming.errors import StartError
+from streaming.errors import NotReadyError, StartError
 
 TIMEOUT_S = 5.0
+CLIENT_LOG = logging.getLogger("librdkafka.preflight")
 
 
 def check_stores(context: PipelineContext) -> None:
@@ -29,22 +30,29 @@ def check_stores(context: PipelineContext) -> None:
             answer.result()
 
 
-def _kafka(context: PipelineContext) -> None:
-    servers = context.kafka.bootstrap_servers
-    # The client's own log says every second what this check says once.
-    options = {**context.kafka.client_config(), "log_level": "0"}
+def topic_partitions(context: PipelineContext, *topics: str) -> dict[str, int]:
+    """Return how many partitions each topic has.
+
+    Raises:
+        NotReadyError: if no broker answers.
+        StartError: if a topic is not there.
+    """
     try:
-        topics = AdminClient(options).list_topics(timeout=TIMEOUT_S).topics
-    except KafkaException as error:
-        message = f"Kafka at {servers} does not answer ({error.args[0].str()}): is it started, and is NEXTHOUR_KAFKA_BOOTSTRAP_SERVERS right?"
-        raise StartError(message) from error
-    namespace = context.namespace
-    for topic in (namespace.trades_topic, namespace.candles_topic):
-        if topic not in topics:
+        _, found = connected_admin(context.kafka, TIMEOUT_S, CLIENT_LOG)
+    except BrokerError as error:
+        raise NotReadyError(str(error)) from error
+    for topic in topics:
+        if topic not in found:
+            servers = context.kafka.bootstrap_servers
             message = (
                 f"Kafka at {servers} has no topic {topic}: run `python -m nexthour.prepare` first"
             )
             raise StartError(message)
+    return {topic: len(found[topic].partitions) for topic in topics}
+
+
+def _kafka(context: PipelineContext) -> None:
+    topic_partitions(context, context.namespace.trades_topic, context.namespace.candles_topic)
 
 
 def _hdfs(context: PipelineContext) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 QUICK_JIT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 DEFAULTS_FILE = Path(__file__).parents[2] / "spark-defaults.conf"
+POOLS_FILE = Path(__file__).parents[1] / "fairscheduler.xml"
 
 
 def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> SparkSession:
@@ -43,11 +44,13 @@ def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> Sp
         if spark.quick_jit:
             os.environ.setdefault("SPARK_SUBMIT_OPTS", QUICK_JIT)
         os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*arguments, "pyspark-shell"])
-    session = (
+    builder = (
         SparkSession.builder.appName(app_name)
         .config("spark.hadoop.fs.defaultFS", hdfs.url)
         .config("spark.sql.shuffle.partitions", str(spark.shuffle_partitions))
-        .getOrCreate()
     )
+    if POOLS_FILE.is_file():  # a plain path would be looked for on HDFS
+        builder = builder.config("spark.scheduler.allocation.file", POOLS_FILE.as_uri())
+    session = builder.getOrCreate()
     session.sparkContext.setLogLevel("WARN")
     return session

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from nexthour.launchers.parts import archive_query
 from streaming.application import run
-from streaming.archive import start
 
 
 def main() -> int:
-    """Run until a signal or a failure; return the exit code."""
-    return run("nexthour-archive", {"archive": start})
+    """Run until a signal or an error that no restart heals; return the exit code."""
+    return run("nexthour-archive", {"archive": archive_query()})
 
 
 if __name__ == "__main__":

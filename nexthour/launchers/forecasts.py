@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from nexthour.launchers.parts import forecast_query
 from streaming.application import run
-from streaming.forecasts import start
 
 
 def main() -> int:
-    """Run until a signal or a failure; return the exit code."""
-    return run("nexthour-forecasts", {"forecasts": start})
+    """Run until a signal or an error that no restart heals; return the exit code."""
+    return run("nexthour-forecasts", {"forecasts": forecast_query()})
 
 
 if __name__ == "__main__":

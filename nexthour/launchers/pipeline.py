@@ -1,18 +1,23 @@
-"""One Spark application with the candles and the forecast query, and the monitor beside them."""
+"""One Spark application with all queries, and the monitor beside them."""
 
 from __future__ import annotations
 
 import sys
 
-from streaming import candles, forecasts, monitor
+from nexthour.launchers.parts import archive_query, candles_query, forecast_query
+from streaming import monitor
 from streaming.application import run
 
 
 def main() -> int:
-    """Run until a signal or a failure; return the exit code."""
+    """Run until a signal or an error that no restart heals; return the exit code."""
     return run(
         "nexthour-pipeline",
-        {"candles": candles.start, "forecasts": forecasts.start},
+        {
+            "candles": candles_query(),
+            "forecasts": forecast_query(),
+            "archive": archive_query(),
+        },
         {monitor.NAME: monitor.run},
     )
 

@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
+    from streaming.gate import QueryRun
 
-def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
+
+def start(
+    session: SparkSession, context: PipelineContext, run: QueryRun | None = None
+) -> StreamingQuery:
     """Start the query, named `archive`. Guarantee: see `sink`."""
     # here, so that the reader can be used without Spark
     from streaming.archive.query import start as start_query
 
-    return start_query(session, context)
+    return start_query(session, context, run)

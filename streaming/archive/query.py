@@ -12,8 +12,11 @@ from streaming.alarms import alarms_of
 from streaming.archive.ledger import QUERY
 from streaming.archive.sink import ArchiveSink
 from streaming.context import PipelineContext
-from streaming.errors import StartError
+from streaming.errors import NotReadyError
+from streaming.fingerprint import guard_checkpoint
+from streaming.gate import QueryRun
 from streaming.kafka_source import read_stream
+from streaming.preflight import topic_partitions
 
 # Looking whether a batch is due costs the broker a question; a shorter look gains nothing.
 SHORTEST_S, LONGEST_LOOK_S = 2.0, 10.0
@@ -38,26 +41,36 @@ def pace(archive: ArchiveSettings, speed: float) -> tuple[float, float]:
     return due_s, min(LONGEST_LOOK_S, max(SHORTEST_S, due_s / 10))
 
 
-def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
+def start(
+    session: SparkSession, context: PipelineContext, run: QueryRun | None = None
+) -> StreamingQuery:
     """Start the query; it runs until it is stopped or a store refuses a batch.
 
+    Args:
+        session: the query's own: settings are made on it.
+        context: the settings.
+        run: lets the query be stopped between two batches.
+
     Raises:
-        StartError: if a schema registry is configured and cannot be used.
+        StartError: if the topic is not there, the query does not fit its checkpoint, or a schema
+            registry is configured and cannot be used.
     """
     namespace = context.namespace
+    topic = namespace.trades_topic
+    shape = {"topic": topic, "partitions": topic_partitions(context, topic)[topic]}
+    guard_checkpoint(context, QUERY, shape, is_stateful=False)
     try:
         kafka = with_registered_id(context.kafka, namespace.trades_topic)
     except SchemaRegistryError as error:
-        raise StartError(str(error)) from error
-    own = session.newSession()
+        raise NotReadyError(str(error)) from error
     for name, value in SETTINGS.items():
-        own.conf.set(name, value)
+        session.conf.set(name, value)
     due_s, look_s = pace(context.archive, context.run.speed)
     full = context.archive.max_offsets_per_trigger
     rows = read_stream(
-        own,
+        session,
         kafka,
-        namespace.trades_topic,
+        topic,
         max_offsets_per_trigger=full,
         options={"minOffsetsPerTrigger": str(full), "maxTriggerDelay": f"{int(due_s * 1000)}ms"},
     )
@@ -66,7 +79,7 @@ def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
     )
     return (
         rows.writeStream.queryName(QUERY)
-        .foreachBatch(sink)
+        .foreachBatch((run or QueryRun()).gated(sink))
         .option("checkpointLocation", f"{context.hdfs.url}{namespace.checkpoint(QUERY)}")
         .trigger(processingTime=f"{int(look_s * 1000)} milliseconds")
         .start()

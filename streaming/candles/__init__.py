@@ -10,10 +10,18 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
+    from streaming.candles.balance import CandleBalance
+    from streaming.gate import QueryRun
 
-def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
-    """Start the query, named `candles`. Guarantee: see `sink`."""
+
+def start(
+    session: SparkSession,
+    context: PipelineContext,
+    run: QueryRun | None = None,
+    balance: CandleBalance | None = None,
+) -> StreamingQuery:
+    """Start the query, named `candles`, see `query.start`. Guarantee: see `sink`."""
     # here, so that the pure modules of this package can be used without Spark and the stores
     from streaming.candles.query import start as start_query
 
-    return start_query(session, context)
+    return start_query(session, context, run, balance)

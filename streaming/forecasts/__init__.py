@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
+    from streaming.gate import QueryRun
 
-def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
+
+def start(
+    session: SparkSession, context: PipelineContext, run: QueryRun | None = None
+) -> StreamingQuery:
     """Start the query; it scores as soon as the registry has a champion.
 
     Returns:
@@ -20,4 +24,4 @@ def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
     # here, so that the pure modules of this package can be used without Kafka, HDFS and S3
     from streaming.forecasts.query import start as start_query
 
-    return start_query(session, context)
+    return start_query(session, context, run)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from streaming.context import PipelineContext
+from streaming.fingerprint import guard_checkpoint
 from streaming.forecasts.batch import Clock, ForecastBatch
 from streaming.forecasts.history_cache import HistoryCache
 from streaming.forecasts.ledger import Ledger
@@ -15,6 +16,7 @@ from streaming.forecasts.pending import Rules
 from streaming.forecasts.scoring import HourScorer
 from streaming.forecasts.stores import HdfsStore, KafkaStore
 from streaming.forecasts.wake_ups import wake_ups
+from streaming.gate import QueryRun
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,32 +25,46 @@ if TYPE_CHECKING:
 QUERY_NAME = "forecasts"
 CLOCK_TIMEOUT_S = 2.0
 # Looking for new candles a hundred times a second, Spark's default, cost more than all idle batches
-# together (7 % of a core); an hour is not in such a hurry. A session of its own keeps the candles
-# query at the default.
+# together (7 % of a core); an hour is not in such a hurry.
 POLLING_DELAY = "100ms"
 
 
-def start(session: SparkSession, context: PipelineContext) -> StreamingQuery:
+def start(
+    session: SparkSession, context: PipelineContext, run: QueryRun | None = None
+) -> StreamingQuery:
     """Start the query; it scores as soon as the registry has a champion.
+
+    Args:
+        session: the query's own: how often it looks for data is set on it.
+        context: the settings.
+        run: lets the query be stopped between two batches.
+
+    Raises:
+        StartError: if the query does not fit its checkpoint.
 
     Returns:
         The running query, named `forecasts`. Guarantee: see `ForecastBatch`.
     """
     models = build_watcher(context)
     handler = build_handler(context, models)
-    own = session.newSession()
-    own.conf.set("spark.sql.streaming.pollingDelay", POLLING_DELAY)
+    guard_checkpoint(context, QUERY_NAME, _shape(context), is_stateful=False)
+    session.conf.set("spark.sql.streaming.pollingDelay", POLLING_DELAY)
     query = (
-        wake_ups(own, context.kafka, context.namespace)
+        wake_ups(session, context.kafka, context.namespace)
         .writeStream.queryName(QUERY_NAME)
         .option(
             "checkpointLocation", f"{context.hdfs.url}{context.namespace.checkpoint(QUERY_NAME)}"
         )
-        .foreachBatch(handler)
+        .foreachBatch((run or QueryRun()).gated(handler))
         .start()
     )
     models.start(lambda: bool(query.isActive))
     return query
+
+
+def _shape(context: PipelineContext) -> dict[str, str]:
+    """Return what the checkpoint depends on: what is read; there is no state."""
+    return {"topic": context.namespace.candles_topic, "clock": "rate"}
 
 
 def build_watcher(context: PipelineContext) -> ModelWatcher:

@@ -1,4 +1,4 @@
-"""What a person reads when a query fails, and what a progress report is reduced to."""
+"""What a person reads when a query fails, and what an application consists of."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import threading
 import pytest
 from pydantic import ValidationError
 
-from conf.settings import CandleSettings, RunSettings
+from conf.settings import RunSettings
 from nexthour.launchers import pipeline
 from streaming import monitor
 from streaming.application import _running_beside, one_line
-from streaming.progress import summarize
 
 pytestmark = pytest.mark.unit
 
@@ -41,28 +40,6 @@ def test_bad_setting_is_named() -> None:
     assert one_line(caught.value).startswith("setting namespace: ")
 
 
-def test_progress_is_reduced() -> None:
-    class Row:
-        def asDict(self) -> dict[str, int]:  # noqa: N802 - Spark's name
-            return {"read": 7, "malformed": 1}
-
-    summary = summarize(
-        {
-            "batchId": 4,
-            "numInputRows": 7,
-            "durationMs": {"triggerExecution": 90},
-            "eventTime": {"watermark": "2026-01-01T00:00:00.000Z"},
-            "stateOperators": [{"numRowsTotal": 2, "numRowsDroppedByWatermark": 1}],
-            "observedMetrics": {"records": Row()},
-        }
-    )
-    assert summary["batch_ms"] == 90
-    assert summary["dropped_by_watermark"] == 1
-    assert summary["observed"] == {"records": {"read": 7, "malformed": 1}}
-    assert summarize({"batchId": 0})["state_rows"] == 0
-    assert CandleSettings().watermark_days > CandleSettings().max_age_days
-
-
 def test_what_runs_beside_ends_with_the_queries_and_cannot_end_them() -> None:
     context, stop = object(), threading.Event()
     ended, begun = [], threading.Event()
@@ -86,4 +63,5 @@ def test_the_pipeline_runs_the_monitor_beside_its_queries(monkeypatch: pytest.Mo
     monkeypatch.setattr(pipeline, "run", lambda *args: given.append(args) or 0)
     assert pipeline.main() == 0
     ((_, queries, beside),) = given
-    assert (list(queries), beside) == (["candles", "forecasts"], {"monitor": monitor.run})
+    assert list(queries) == ["candles", "forecasts", "archive"]
+    assert beside == {"monitor": monitor.run}
