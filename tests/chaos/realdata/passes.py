@@ -131,7 +131,8 @@ def run_pass(stack: LocalStack, folder: Path, window: Window, say: Say) -> PassR
         _await_listeners(kept["candles"], exchange.get)
         exchange.post("/clock/start")
         _await_hours(Table(settings), window, set(record), say)
-        ends = [end for one in kept.values() for end in one.ends]
+        # The producer ends by itself, well, when the exchange has nothing more.
+        ends = [end for one in kept.values() for end in one.ends if end.code]
         for one in kept.values():
             one.stop()
         status = exchange.get("/status")

@@ -1,0 +1,89 @@
+"""``python -m tests.soak [--minutes M]``: exit code 0 if green, 1 if not."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from conf.local_stack import LocalStackSettings
+from local.stack import LocalStack
+from nexthour.reports import Machine, write_report
+from tests.soak.report import SoakReport, print_report
+from tests.soak.run import SPEED, Outcome, soak
+from tests.support.bundle import ROOT
+
+REPORT = Path("var/reports/soak.json")
+LOGS = Path("var/reports/soak-logs")
+FULL_MINUTES = 30.0
+
+
+def main() -> int:
+    """Run it, print the table, write the report."""
+    options = _options()
+    console = Console()
+    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
+        del os.environ[name]  # a developer's own settings
+    folder = Path(tempfile.mkdtemp(prefix="nexthour-soak-"))
+    settings = LocalStackSettings(run_dir=folder / "stack", jars_dir=ROOT / ".deps" / "jars")
+    stack = LocalStack(settings, fresh=True)
+    begun_s = time.monotonic()
+    try:
+        with stack:
+            outcome = soak(stack, folder, options.seed, options.minutes * 60, console.print)
+        stack.forget()
+        if outcome.problems:
+            shutil.rmtree(LOGS, ignore_errors=True)
+            shutil.copytree(folder / "logs", LOGS)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    report = _report(outcome, options.seed, options.minutes)
+    write_report(report, REPORT)
+    print_report(report, console)
+    note = "" if report.is_green else f", logs in {LOGS}"
+    console.print(f"{REPORT}{note}, {time.monotonic() - begun_s:.0f} s")
+    return 0 if report.is_green else 1
+
+
+def _report(outcome: Outcome, seed: int, minutes: float) -> SoakReport:
+    problems = list(outcome.problems)
+    figures = [*outcome.memory, *outcome.batch, *outcome.files]
+    problems += [
+        f"{one.name} grew by {one.drift:.1%}, {one.allowed:.0%} is allowed"
+        for one in figures
+        if not one.is_flat
+    ]
+    return SoakReport(
+        is_green=not problems,
+        seed=seed,
+        minutes=minutes,
+        speed=SPEED,
+        trades_per_s=round(outcome.trades_per_s, 1),
+        hours_closed=outcome.hours_closed,
+        equal=outcome.equal,
+        memory=outcome.memory,
+        batch=outcome.batch,
+        files=outcome.files,
+        ends=outcome.ends,
+        problems=problems,
+        machine=Machine.here(),
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="which trades")
+    parser.add_argument(
+        "--minutes", type=float, default=FULL_MINUTES, help="fewer than 30 are no proof"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
