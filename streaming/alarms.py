@@ -7,7 +7,6 @@ minute. Nothing here raises. The log line and the count are always there.
 
 from __future__ import annotations
 
-import logging
 import time
 import weakref
 from collections.abc import Callable
@@ -21,10 +20,10 @@ from conf.connections.exchange_clock import ExchangeClock
 from conf.contracts.incidents import ALARMS, Incident, IncidentKind, encode_incident
 from conf.names import Namespace
 from conf.settings import ExchangeSettings, KafkaSettings
+from streaming.client_log import CLIENT_LOG
 from streaming.context import PipelineContext
 
 log = structlog.get_logger(__name__)
-CLIENT_LOG = logging.getLogger("librdkafka.alarms")
 
 DELIVERY_TIMEOUT_MS = 3_600_000
 # An object that goes away, at the latest at the process's end, gives its messages so long.

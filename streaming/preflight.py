@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,11 +10,11 @@ import psycopg2
 
 from conf.connections.kafka import BrokerError, connected_admin
 from conf.connections.postgres import connect
+from streaming.client_log import CLIENT_LOG
 from streaming.context import PipelineContext
 from streaming.errors import NotReadyError, StartError
 
 TIMEOUT_S = 5.0
-CLIENT_LOG = logging.getLogger("librdkafka.preflight")
 
 
 def check_stores(context: PipelineContext) -> None:

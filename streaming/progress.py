@@ -66,8 +66,8 @@ def parse_progress(report: bytes | str) -> Progress:
     Raises:
         ValueError: if it is no such report.
     """
-    fields = orjson.loads(report)
     try:
+        fields = orjson.loads(report)
         operators = fields.get("stateOperators") or []
         return Progress(
             batch_id=int(fields["batchId"]),
@@ -82,7 +82,7 @@ def parse_progress(report: bytes | str) -> Progress:
             rows_per_s=float(fields.get("processedRowsPerSecond") or 0.0),
             observed=fields.get("observedMetrics") or {},
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"no progress report: {error!r}"
         raise ValueError(message) from error
 
