@@ -28,10 +28,6 @@ class Part:
     end_ms: int
     name: str
 
-    def __contains__(self, time_ms: int) -> bool:
-        """Tell whether a moment lies in it."""
-        return self.start_ms <= time_ms < self.end_ms
-
 
 def month_of(time_ms: int) -> Part:
     """Return the month that holds a moment."""
