@@ -119,13 +119,9 @@ def _processes(
     settings: Bundle, exchange: ExchangeServer, log_dir: Path, metrics: dict[str, int]
 ) -> dict[str, Kept]:
     shared = {**settings.environment, **exchange.environment}
+    own = {name: {"NEXTHOUR_SUPERVISION_METRICS_PORT": str(port)} for name, port in metrics.items()}
     return {
-        name: Kept(
-            name,
-            [sys.executable, "-m", module],
-            {**shared, "NEXTHOUR_SUPERVISION_METRICS_PORT": str(metrics.get(name, ""))},
-            log_dir,
-        )
+        name: Kept(name, [sys.executable, "-m", module], {**shared, **own.get(name, {})}, log_dir)
         for name, module in MODULES.items()
     }
 

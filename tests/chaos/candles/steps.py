@@ -176,11 +176,16 @@ class Doer:
         """Start the application a second time, on the same checkpoint, and take it away again."""
         world = self._world
         first, ends = world.candles.number, len(world.candles.ends)
+        # Without metrics: the first one holds the port.
+        port = "NEXTHOUR_SUPERVISION_METRICS_PORT"
+        environment = {
+            name: value for name, value in world.candle_environment.items() if name != port
+        }
         second = ManagedProcess(
             f"second-{len(self._traces.second_app) + 1}",
             CANDLES,
             log_dir=world.log_dir,
-            env={**world.candle_environment, "NEXTHOUR_SUPERVISION_METRICS_PORT": ""},
+            env=environment,
             cwd=ROOT,
         )
         second.start()
