@@ -194,7 +194,10 @@ class System:
 
     def start_pipeline(self, launcher: str = "nexthour.launchers.pipeline") -> None:
         """Start a Spark application of the launchers and wait until its queries run."""
-        process = self.start("spark", ["-m", launcher])
+        port = self._ports.claim(0, "query metrics")
+        process = self.start(
+            "spark", ["-m", launcher], {"NEXTHOUR_SUPERVISION_METRICS_PORT": str(port)}
+        )
         process.wait_ready(lambda: "queries are running" in process.log_text(), 120)
 
     def start_producer(self) -> ManagedProcess:
