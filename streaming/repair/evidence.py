@@ -128,8 +128,10 @@ async def gather_evidence(
     if not kline.trades:
         return evidence
     first, last = await _id_range(rest, symbol, open_time_ms, kline)
-    evidence.witness = replace(kline, first_trade_id=first, last_trade_id=last)
     await _fill(rest, parser, evidence, first, last, now_ms)
+    if len(trades) < kline.trades and not evidence.missing:
+        last = await _beyond(rest, parser, evidence, last, now_ms)
+    evidence.witness = replace(kline, first_trade_id=first, last_trade_id=last)
     return evidence
 
 
@@ -143,7 +145,8 @@ async def _id_range(
         raise NoEvidenceError(message)
     first = int(row["f"])
     following = await rest.first_aggregate_since(symbol, open_time_ms + HOUR_MS)
-    return first, int(following["f"]) - 1 if following else first + count - 1
+    by_count = first + count - 1
+    return first, max(int(following["f"]) - 1, by_count) if following else by_count
 
 
 async def _fill(
@@ -167,6 +170,24 @@ async def _fill(
         if seen < from_id:
             evidence.missing |= dict.fromkeys(wanted[position:], NO_ANSWER)
             return
+
+
+async def _beyond(
+    rest: RestClient, parser: Parser, evidence: Evidence, last: int, now_ms: int
+) -> int:
+    """Take trades of the hour with ids after one of the next hour: times may fall as ids rise.
+
+    Returns:
+        The last id that belongs to the hour.
+    """
+    rows = await rest.historical_trades(
+        evidence.symbol, PAGE, last + 1, since_ms=evidence.open_time_ms
+    )
+    end_ms = evidence.open_time_ms + HOUR_MS
+    own = [row["id"] for row in rows if UNKNOWN not in row and int(row["time"]) < end_ms]
+    furthest = max(own, default=last)
+    _take(parser, evidence, rows, furthest, now_ms)
+    return int(furthest)
 
 
 def _take(parser: Parser, evidence: Evidence, rows: list[Any], last: int, now_ms: int) -> int:
