@@ -13,12 +13,12 @@ from confluent_kafka import Producer
 from conf.contracts.trades import TradeRecord, encode, scaled
 from conf.names import HOUR_MS, hour_open_ms
 from streaming.reconcile.compare import Key
-from streaming.trades.predicate import FUTURE, MALFORMED, TOO_OLD
+from streaming.trades.predicate import FUTURE, MALFORMED, TOO_OLD, UNKNOWN_SCHEMA
 from tests.support.bundle import Bundle
 
 YEAR_MS, MONTH_MS = 365 * 24 * HOUR_MS, 30 * 24 * HOUR_MS
 TIMEOUT_S = 30.0
-UNKNOWN_SCHEMA = 77
+STRANGE_ID = 77
 Message = tuple[bytes, bytes | None]
 
 
@@ -82,10 +82,10 @@ def bad_messages(
         future = replace(good, trade_time_ms=now_ms + YEAR_MS)
         old = replace(good, trade_time_ms=now_ms - MONTH_MS)
         huge = replace(good, price=scaled("90000000000"), quantity=scaled("90000000000"))
-        add(symbol, os.urandom(64), MALFORMED)
+        add(symbol, b"\xff" + os.urandom(63), MALFORMED)
         add(symbol, b"", MALFORMED)
         add(symbol, None, MALFORMED)
-        add(symbol, encode(good, UNKNOWN_SCHEMA), MALFORMED)
+        add(symbol, encode(good, STRANGE_ID), UNKNOWN_SCHEMA)
         add(symbol, encode(good, schema_id)[:-3], MALFORMED)
         add(symbol, encode(replace(good, price=-1), schema_id), MALFORMED)
         add(symbol, encode(replace(good, trade_id=None), schema_id), MALFORMED)

@@ -157,6 +157,7 @@ def _dressed(dice: random.Random, step: Step, clean: Sequence[str]) -> Step:
         step.seconds,
         step.symbol,
         step.kills,
-        noise,
+        # A late symbol is told by the others being in time.
+        () if step.kind == "late_symbol" else noise,
         step.is_reversed,
     )

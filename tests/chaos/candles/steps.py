@@ -115,12 +115,13 @@ class Doer:
             )
         finally:
             world.exchange.post("/faults", {"kind": "rest_lag", "ms": 0})
-        others = [at for symbol, at in written.items() if symbol != step.symbol]
-        late_s = (written[step.symbol] - max(others)).total_seconds()
+        others = sorted(at for symbol, at in written.items() if symbol != step.symbol)
+        # What the exchange spoilt a moment ago may hold one of the others back.
+        late_s = (written[step.symbol] - others[len(others) // 2]).total_seconds()
         if late_s < 0.25 * wall_ms / 1000:
             self._traces.problems.append(
                 f"{step.symbol} was held back by {wall_ms} ms; its hour {open_ms} was written "
-                f"{late_s:.2f} s after the last of the others"
+                f"{late_s:.2f} s after most of the others"
             )
         return f"{step.symbol} {late_s:.1f} s after the others"
 
