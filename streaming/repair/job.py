@@ -42,6 +42,8 @@ NAME = "repair"
 # Each holds an hour of trades; a busy one is a few hundred thousand.
 HOURS_AT_ONCE = 3
 FLUSH_S = 10.0
+SENSELESS = (KeyError, TypeError, ValueError)
+"""What reading an answer raises that is JSON and not what the exchange documents."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -187,9 +189,11 @@ class _Job:
             return Repaired(wanted.symbol, wanted.open_time_ms, "wanted", None, None, text)
         try:
             evidence = await self._evidence(wanted)
-        except (NoEvidenceError, RestError, BadMessage) as error:
-            await self._in_thread(self._store.fail, wanted, str(error))
-            return Repaired(wanted.symbol, wanted.open_time_ms, "failed", None, None, str(error))
+        except (NoEvidenceError, RestError, BadMessage, *SENSELESS) as error:
+            reason = f"no sense in the answer: {error!r}" if isinstance(error, SENSELESS) else error
+            text = str(reason)
+            await self._in_thread(self._store.fail, wanted, text)
+            return Repaired(wanted.symbol, wanted.open_time_ms, "failed", None, None, text)
         candle = evidence.candle()
         detail = _detail(candle, evidence)
         decision, before = await self._in_thread(

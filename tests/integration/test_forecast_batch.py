@@ -358,3 +358,29 @@ def test_crash_between_the_stores_leaves_one_set_after_the_replay(
     assert len(set(messages)) == len(SYMBOLS)
     folder = f"{world.context.namespace.hdfs_root}/forecasts/date=2026-01-01"
     assert len(world.files(folder)) == 1
+
+
+def test_a_later_repair_of_the_input_changes_no_forecast(
+    world: ForecastWorld, handler: ForecastBatch
+) -> None:
+    world.clock.now_ms = TARGET + 2_000
+    candles = world.close_hour(LIVE)
+    second = replace(candles[0], revision=2, close=candles[0].high)
+    world.store([second])
+    assert handler.write_due() is False
+    rows = world.rows(TARGET)
+    assert rows[second.symbol].last_close == second.close
+    assert {s: row.input_revision for s, row in rows.items()} == {
+        **dict.fromkeys(SYMBOLS, 1),
+        second.symbol: 2,
+    }
+    stored = (world.hdfs_rows(TARGET), world.topic_rows(TARGET))
+    assert stored == (rows, [rows[symbol] for symbol in SYMBOLS])
+
+    world.store([replace(second, revision=3, close=second.low, source="repair")])
+    assert handler.write_due() is False
+    assert world.rows(TARGET) == rows
+    assert (world.hdfs_rows(TARGET), world.topic_rows(TARGET)) == stored
+    # the next hour is forecast from what is known then: this hour at its new revision
+    target = close_and_score(world, handler, 1)
+    assert {row.input_revision for row in world.rows(target).values()} == {1}
