@@ -348,7 +348,7 @@ def one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    traceback = [number for number, line in enumerate(lines) if line.startswith("Traceback (most")]
+    traceback = [number for number, line in enumerate(lines) if "Traceback (most recent" in line]
     if not traceback:
         return lines[0]
     for line in lines[traceback[-1] + 1 :]:

@@ -32,8 +32,9 @@ log = structlog.get_logger(__name__)
 
 Parts = Mapping[str, Any]
 
-# Numbers that Spark gives to columns anew in each process.
-_EXPRESSION_ID = re.compile(r"#\d+L?")
+# Numbers that Spark gives to columns anew in each process, and a column's watermark, which is compared
+# by itself.
+_NOISE = re.compile(r"#\d+L?|-T\d+ms")
 _STATE_SETTINGS = {
     "shuffle_partitions": "spark.sql.shuffle.partitions",
     "state_store": "spark.sql.streaming.stateStore.providerClass",
@@ -129,7 +130,7 @@ def _texts(expressions: JavaObject) -> list[str]:
 
 
 def _text(expression: Any) -> str:
-    return _EXPRESSION_ID.sub("", str(expression.toString()))
+    return _NOISE.sub("", str(expression.toString()))
 
 
 def _short(value: object) -> str:

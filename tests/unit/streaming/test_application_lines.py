@@ -29,6 +29,12 @@ def test_python_error_inside_the_jvm_gives_its_own_line() -> None:
     assert line == "streaming.errors.SinkError: topic t: 3 of 3 candles not delivered"
 
 
+def test_traceback_behind_other_words_on_its_line_is_found() -> None:
+    text = PYTHON_IN_JVM.replace("Traceback", "Return Message: Traceback")
+    line = one_line(RuntimeError(text))
+    assert line == "streaming.errors.SinkError: topic t: 3 of 3 candles not delivered"
+
+
 def test_other_errors_give_their_first_line() -> None:
     assert one_line(RuntimeError("first\nsecond")) == "first"
     assert one_line(RuntimeError()) == "RuntimeError"
