@@ -154,13 +154,13 @@ async def _fill(
 ) -> None:
     """Ask REST for all ids of a range that are not there yet, page by page."""
     wanted = [trade_id for trade_id in range(first, last + 1) if trade_id not in evidence.trades]
-    position = 0
+    position, since_ms = 0, evidence.open_time_ms
     while position < len(wanted):
         from_id = wanted[position]
         limit = min(PAGE, wanted[-1] - from_id + 1)
-        rows = await rest.historical_trades(
-            evidence.symbol, limit, from_id, since_ms=evidence.open_time_ms
-        )
+        if from_id - 1 in evidence.trades:
+            since_ms = evidence.trades[from_id - 1].trade_time_ms
+        rows = await rest.historical_trades(evidence.symbol, limit, from_id, since_ms=since_ms)
         seen = _take(parser, evidence, rows, last, now_ms)
         while position < len(wanted) and wanted[position] <= seen:
             if not evidence.knows(wanted[position]):

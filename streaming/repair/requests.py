@@ -18,7 +18,7 @@ SET reason = EXCLUDED.reason, requests = repair.requests + 1, state = 'wanted',
 """
 SETTLE = """
 UPDATE repair SET state = %s, revision = %s, detail = %s, done_at = clock_timestamp()
-WHERE symbol = %s AND open_time = %s AND requests = %s
+WHERE symbol = %s AND open_time = %s AND requests = %s AND state = 'wanted'
 """
 
 
