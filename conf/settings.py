@@ -265,8 +265,8 @@ class CandleSettings(BaseSettings):
     max_age_days: int = Field(6, description="Older trades are filtered; below the watermark.")
     watermark_days: int = Field(7, description="State eviction only; never closes an hour.")
     max_notional: Decimal = Field(
-        Decimal("1e16"),
-        description="price × quantity above this is a dead letter: 10^6 such trades still fit decimal(38).",
+        Decimal("1e15"),
+        description="price × quantity above this is a dead letter: 10^6 such trades still fit decimal(38,16).",
     )
     abort_at: str | None = Field(
         None,

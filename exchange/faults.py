@@ -8,6 +8,7 @@ unknown_event       symbol, count (1)                      an event of no known 
 bad_price           symbol, count (1)                      a price that is no number
 future_time         symbol, count (1)                      a trade time one year ahead
 past_time           symbol, count (1)                      a trade time one year back
+falling_time        symbol, count (1)                      a trade time one minute back, in its hour
 drop                symbol, count (1)                      not sent
 duplicate           symbol, count (1)                      sent twice
 reorder             symbol, count (1)                      sent after the symbol's next trade
@@ -62,6 +63,7 @@ class TradeFault(StrEnum):
     BAD_PRICE = "bad_price"
     FUTURE_TIME = "future_time"
     PAST_TIME = "past_time"
+    FALLING_TIME = "falling_time"
     DROP = "drop"
     DUPLICATE = "duplicate"
     REORDER = "reorder"
@@ -103,6 +105,7 @@ class TradeRequest(_OfSymbol):
         "bad_price",
         "future_time",
         "past_time",
+        "falling_time",
         "drop",
         "duplicate",
         "reorder",

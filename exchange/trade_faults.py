@@ -6,10 +6,12 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from conf.names import HOUR_MS, hour_open_ms
 from exchange import wire
 from exchange.faults import TradeFault
 
-_YEAR_MS = 365 * 24 * 3_600_000
+_YEAR_MS = 365 * 24 * HOUR_MS
+_MINUTE_MS = 60_000
 _NEW_FIELD = b',"zz":{"note":"a field of a later version","n":[1,2]}}'
 
 
@@ -162,6 +164,9 @@ def spoilt(
         return [Sending(trade.payload(event_ms, time_ms=trade.time_ms + _YEAR_MS))]
     if kind is TradeFault.PAST_TIME:
         return [Sending(trade.payload(event_ms, time_ms=trade.time_ms - _YEAR_MS))]
+    if kind is TradeFault.FALLING_TIME:
+        earlier_ms = max(hour_open_ms(trade.time_ms), trade.time_ms - _MINUTE_MS)
+        return [Sending(trade.payload(event_ms, time_ms=earlier_ms))]
     if kind is TradeFault.NEW_FIELD:
         return [Sending(original.payload.rstrip()[:-1] + _NEW_FIELD)]
     if kind is TradeFault.UNKNOWN_EVENT:

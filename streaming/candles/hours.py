@@ -41,17 +41,33 @@ def candle_hours(
         writers: see `decode_records`.
         speed: exchange seconds per wall second.
     """
-    decoded = decode_records(rows.select("value"), schema_id, writers)
-    # Only what the aggregation needs: the count is a step of its own, which copies each row.
-    judged = decoded.select(*RECORD_COLUMNS, rejection(candle, speed).alias("rejection"))
-    observed = judged.observe(OBSERVATION, F.count(F.lit(1)).alias(READ), *_counts())
+    judged = judged_records(rows, candle, schema_id=schema_id, writers=writers, speed=speed)
+    observed = judged.observe(OBSERVATION, *record_counts())
     good = observed.where(F.col("rejection").isNull()).drop("rejection")
     return aggregate_hours(good, candle.watermark_days)
 
 
-def _counts() -> list[Column]:
+def judged_records(
+    rows: DataFrame,
+    candle: CandleSettings,
+    *,
+    schema_id: int,
+    writers: Mapping[int, str] = RELEASED_SCHEMAS,
+    speed: float,
+) -> DataFrame:
+    """Return the records of Kafka rows, with the reason why one may not enter a candle (`rejection`).
+
+    Only what the aggregation needs: counting is a step of its own, which copies each row.
+    """
+    decoded = decode_records(rows.select("value"), schema_id, writers)
+    return decoded.select(*RECORD_COLUMNS, rejection(candle, speed).alias("rejection"))
+
+
+def record_counts() -> list[Column]:
+    """Return the aggregates of `judged_records` that are the observation's fields, `COUNTS`."""
     kind, reason = F.col("kind"), F.col("rejection")
     kept = [
         F.count_if(reason.isNull() & (kind == value)).alias(name) for name, value in KEPT.items()
     ]
-    return kept + [F.count_if(reason == name).alias(name) for name in REASONS]
+    rejected = [F.count_if(reason == name).alias(name) for name in REASONS]
+    return [F.count(F.lit(1)).alias(READ), *kept, *rejected]

@@ -6,6 +6,9 @@ topic comes to the same answer for the same bytes.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
@@ -31,12 +34,19 @@ def _outside(column: Column, limit: int) -> Column:
     return column.isNull() | (column < 0) | (column >= limit)
 
 
+def _has_trade_fields() -> Column:
+    fields = (F.col(name) for name in ("trade_id", "price", "quantity", "buyer_is_maker"))
+    return reduce(or_, (field.isNotNull() for field in fields), F.col("time_fell"))
+
+
 def _bad_trade(max_notional: float) -> Column:
     price, quantity = F.col("price"), F.col("quantity")
     # In doubles: the product of two 64-bit integers overflows, and the bound need not be sharp.
     notional = price.cast("double") * quantity.cast("double")
     return (
         _outside(F.col("trade_id"), ID_LIMIT)
+        | F.col("close").isNotNull()
+        | F.col("gap").isNotNull()
         | price.isNull()
         | quantity.isNull()
         | F.col("buyer_is_maker").isNull()
@@ -51,6 +61,8 @@ def _bad_close() -> Column:
     hour = F.col("trade_time_ms") - F.col("trade_time_ms") % HOUR_MS
     return (
         close.isNull()
+        | F.col("gap").isNotNull()
+        | _has_trade_fields()
         | close.open_time_ms.isNull()
         | (close.open_time_ms != hour)
         | close.witness.isNull()
@@ -62,6 +74,8 @@ def _bad_gap() -> Column:
     gap = F.col("gap")
     return (
         gap.isNull()
+        | F.col("close").isNotNull()
+        | _has_trade_fields()
         | _outside(gap.first_id, ID_LIMIT)
         | _outside(gap.last_id, ID_LIMIT)
         | (gap.first_id > gap.last_id)
@@ -71,7 +85,7 @@ def _bad_gap() -> Column:
 def rejection(settings: CandleSettings, speed: float) -> Column:
     """Return the reason why a record may not enter a candle, null if it may.
 
-    `malformed`: not a record of the contract. `unknown_schema`: of a schema that was not known when
+    `malformed`: not a record of the contract, or one that has fields of another kind, too. `unknown_schema`: of a schema that was not known when
     the query started. `future`: its time lies later than its receipt, by the exchange's clock, than
     clock errors explain. `too_old`: so old that the watermark might drop it without a word.
 

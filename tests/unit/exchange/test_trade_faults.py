@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -127,6 +128,15 @@ def test_some_faults_change_one_field(kind: TradeFault, field: str, value: objec
 
     truth = orjson.loads(TRADE.payload(2_000))
     assert orjson.loads(sending.payload) == {**truth, field: value}
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "earlier_ms"), [(3_700_000, 3_640_000), (3_659_999, 3_600_000)]
+)
+def test_a_falling_time_stays_in_its_hour(time_ms: int, earlier_ms: int) -> None:
+    trade = replace(TRADE, time_ms=time_ms)
+    (sending,) = spoilt(TradeFault.FALLING_TIME, trade, 2_000, ORIGINAL)
+    assert orjson.loads(sending.payload) == {**orjson.loads(trade.payload(2_000)), "T": earlier_ms}
 
 
 def test_a_new_field_is_added_to_the_original_bytes() -> None:

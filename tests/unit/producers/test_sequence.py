@@ -71,6 +71,35 @@ def test_next_is_published_duplicate_is_counted_later_is_held() -> None:
     assert ask(sequencer, 2.0) is None
 
 
+def falls(outputs: list[Output]) -> dict[int, bool]:
+    return {one.trade_id: one.time_fell for one in outputs if isinstance(one, Trade)}
+
+
+def test_a_trade_says_that_its_time_falls_and_that_alone_is_changed() -> None:
+    sequencer = begun()
+    outputs: list[Output] = []
+    for trade_id, time_ms in ((10, 5), (11, 9), (12, 7), (13, 7), (14, 8), (15, 6)):
+        outputs += sequencer.on_trade(trade(trade_id, H0 + time_ms))
+    assert falls(outputs) == {10: False, 11: False, 12: True, 13: False, 14: False, 15: True}
+    assert outputs[2] == trade(12, H0 + 7)._replace(time_fell=True)
+
+
+def test_times_are_compared_in_the_order_of_ids_whatever_comes_first() -> None:
+    sequencer = begun()
+    sequencer.on_trade(trade(12, H0 + 2))
+    outputs = sequencer.on_trade(trade(11, H0 + 3)) + sequencer.on_trade(trade(10, H0 + 1))
+    assert falls(outputs) == {10: False, 11: False, 12: True}
+    asked = FetchTrades(13, 13)
+    outputs = sequencer.on_rest_trades(asked, [trade(13, H0 + 1, "REST")], {}, 1.0, H0)
+    assert falls(outputs) == {13: True}
+
+
+def test_after_a_restart_the_last_published_time_counts() -> None:
+    sequencer = Sequencer("BTCUSDT", POLICY, Start(9, H0 + 50, H0, 10))
+    outputs = sequencer.on_trade(trade(10, H0 + 49)) + sequencer.on_trade(trade(11, H0 + 49))
+    assert falls(outputs) == {10: True, 11: False}
+
+
 def test_a_hole_has_a_grace_before_rest_is_asked() -> None:
     sequencer = begun()
     sequencer.on_trade(trade(12))

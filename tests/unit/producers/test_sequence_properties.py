@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import pytest
@@ -23,11 +24,15 @@ POLICY = Policy(hold_limit=5, fill_grace_s=0.1, kline_grace_ms=3_000)
 
 @dataclass(frozen=True)
 class Market:
-    """The truth: trades per hour, None for a halted hour; `absent` ids never exist before a trade."""
+    """The truth: trades per hour, None for a halted hour.
+
+    `absent` ids never exist before a trade; by `steps_back` ms trade times are earlier than usual.
+    """
 
     first_id: int
     counts: tuple[int | None, ...]
     absent: tuple[int, ...] = ()
+    steps_back: tuple[int, ...] = (0,)
 
     def hours(self) -> list[tuple[int, list[Trade] | None]]:
         hours: list[tuple[int, list[Trade] | None]] = []
@@ -42,7 +47,8 @@ class Market:
                 position = sum(len(t or []) for _, t in hours) + i
                 # Not before the first one: a series begins at an id that exists.
                 next_id += self.absent[position] if 0 < position < len(self.absent) else 0
-                trades.append(trade(next_id, open_ms + i))
+                back = self.steps_back[position % len(self.steps_back)]
+                trades.append(trade(next_id, open_ms + 100 + i - back))
                 next_id += 1
             hours.append((open_ms, trades))
         return hours
@@ -116,9 +122,11 @@ def run_to_rest(market: Market, sequencer: Sequencer, now_s: float) -> list[Outp
 
 def check_series(market: Market, outputs: list[Output]) -> None:
     """All trades once in order; a CLOSE per hour that was not halted, after its last trade, in order."""
-    assert [t.trade_id for t in outputs if isinstance(t, Trade)] == [
-        t.trade_id for t in market.trades()
-    ]
+    published = [t for t in outputs if isinstance(t, Trade)]
+    assert [t.trade_id for t in published] == [t.trade_id for t in market.trades()]
+    for before, after in itertools.pairwise(published):
+        assert after.time_fell == (after.trade_time_ms < before.trade_time_ms)
+    assert not any(t.time_fell for t in published[:1])
     records = [r for r in outputs if not isinstance(r, Trade)]
     declared = {i for r in records if r.gap for i in range(r.gap.first_id, r.gap.last_id + 1)}
     ids = {t.trade_id for t in market.trades()}
@@ -127,21 +135,22 @@ def check_series(market: Market, outputs: list[Output]) -> None:
     closes = [r.close for r in records if r.close]
     truth = market.klines()
     assert [replace(c, witness="") for c in closes if c] == [replace(k, witness="") for k in truth]
-    published = market.first_id - 1
+    last = market.first_id - 1
     for output in outputs:
         if isinstance(output, Trade):
-            published = output.trade_id
+            last = output.trade_id
         elif output.gap is not None:
-            published = max(published, output.gap.last_id)
+            last = max(last, output.gap.last_id)
         elif output.close is not None and output.close.trades:
             assert output.close.last_trade_id is not None
-            assert output.close.last_trade_id <= published
+            assert output.close.last_trade_id <= last
 
 
 counts = st.lists(st.one_of(st.none(), st.integers(0, 4)), min_size=1, max_size=5)
 markets = st.builds(
-    lambda first, middle, last: Market(first, (*middle, last)),
+    lambda first, steps, middle, last: Market(first, (*middle, last), steps_back=steps),
     st.integers(0, 3),
+    st.lists(st.sampled_from([0, 0, 0, 1, 3, 100]), min_size=1, max_size=5).map(tuple),
     counts,
     # The last hour is a traded one: that REST is beyond a halt is what shows the halt.
     st.integers(1, 4),
