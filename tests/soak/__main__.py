@@ -18,6 +18,7 @@ from nexthour.reports import Machine, write_report
 from tests.soak.report import SoakReport, print_report
 from tests.soak.run import SPEED, Outcome, soak
 from tests.support.bundle import ROOT
+from tests.support.ending import end_cleanly_on_sigterm
 
 REPORT = Path("var/reports/soak.json")
 LOGS = Path("var/reports/soak-logs")
@@ -27,6 +28,7 @@ FULL_MINUTES = 30.0
 def main() -> int:
     """Run it, print the table, write the report."""
     options = _options()
+    end_cleanly_on_sigterm()
     console = Console()
     for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
         del os.environ[name]  # a developer's own settings

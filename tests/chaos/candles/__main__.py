@@ -16,6 +16,7 @@ from tests.chaos.candles.plan import KILLS, KINDS, REPEATS, make_plan
 from tests.chaos.candles.report import print_report
 from tests.chaos.candles.runner import Run
 from tests.chaos.candles.world import APART, CLEAN, open_world
+from tests.support.ending import end_cleanly_on_sigterm
 
 REPORT = Path("var/reports/chaos-candles.json")
 LOGS = Path("var/reports/chaos-candles-logs")
@@ -25,6 +26,7 @@ LIMIT_S = 1_800.0
 def main() -> int:
     """Run it, print the tables, write the report."""
     options = _options()
+    end_cleanly_on_sigterm()
     console = Console()
     only = _chosen(options.kinds, options.without)
     plan = make_plan(options.seed, CLEAN, APART, options.repeats, only)[: options.first]

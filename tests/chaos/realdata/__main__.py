@@ -19,6 +19,7 @@ from nexthour.reports import Machine, write_report
 from tests.chaos.realdata.passes import HOURLY, WINDOWS, Window, run_pass
 from tests.chaos.realdata.report import PassResult, RealDataReport, print_report
 from tests.support.bundle import ROOT
+from tests.support.ending import end_cleanly_on_sigterm
 
 REPORT = Path("var/reports/realdata-candles.json")
 LOGS = Path("var/reports/realdata-candles-logs")
@@ -27,6 +28,7 @@ LOGS = Path("var/reports/realdata-candles-logs")
 def main() -> int:
     """Run all windows, print the table, write the report."""
     options = _options()
+    end_cleanly_on_sigterm()
     console = Console()
     if not HOURLY.is_dir():
         sys.stderr.write(f"{HOURLY} is not there: recorded hours are needed\n")
