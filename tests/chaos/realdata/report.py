@@ -45,13 +45,22 @@ class RealDataReport(BaseModel):
 def print_report(report: RealDataReport, console: Console) -> None:
     """Print one line per window."""
     table = Table(title="recorded hours through the whole way", title_justify="left")
-    columns = ("expected", "quote_volumes", "counts", "quiet", "absent", "trades", "seconds")
-    for name in ("window", "hours", *columns, "equal in each store"):
-        table.add_column(name.replace("_", " "), justify="left" if name == "window" else "right")
+    columns = {
+        "hours": "hours",
+        "expected": "candles",
+        "quote_volumes": "quote",
+        "counts": "counts",
+        "quiet": "quiet",
+        "absent": "absent",
+        "trades": "trades",
+        "seconds": "s",
+    }
+    table.add_column("window")
+    for title in (*columns.values(), "equal"):
+        table.add_column(title, justify="right")
     for one in report.passes:
         values = [f"{getattr(one, name):,}" for name in columns]
-        equal = ", ".join(f"{count:,}" for count in one.equal.values())
-        table.add_row(f"{one.name} {one.start:%Y-%m-%d}", f"{one.hours:,}", *values, equal)
+        table.add_row(one.name, *values, f"{min(one.equal.values()):,}")
     console.print(table)
     for line in report.problems:
         console.print(f"[red]✗[/red] {line}", highlight=False)
