@@ -44,7 +44,9 @@ class RealDataReport(BaseModel):
 
 def print_report(report: RealDataReport, console: Console) -> None:
     """Print one line per window."""
-    table = Table(title="recorded hours through the whole way", title_justify="left")
+    table = Table(
+        title="recorded hours through the whole way", title_justify="left", box=None, pad_edge=False
+    )
     columns = {
         "hours": "hours",
         "expected": "candles",
