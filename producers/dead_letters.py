@@ -5,8 +5,6 @@ from __future__ import annotations
 from conf.contracts.dead_letters import DeadLetter
 from producers.errors import BadMessage
 
-__all__ = ["DeadLetter", "dead_letter"]
-
 
 def dead_letter(error: BadMessage, raw: bytes, received_time_ms: int) -> DeadLetter:
     """Return the dead letter of a message that was refused; reason is ``code: detail``."""

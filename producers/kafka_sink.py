@@ -19,10 +19,10 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from conf.abort import AbortSwitch
+from conf.contracts.dead_letters import DeadLetter
 from conf.contracts.feed import FeedStatus, encode_feed_status
 from conf.contracts.incidents import Incident, encode_incident
 from conf.contracts.trades import TradeRecord, encode, encode_fields
-from producers.dead_letters import DeadLetter
 from producers.errors import FencedError, ProducerError, SinkBrokenError
 from producers.kafka_errors import kafka_error, translated
 from producers.kafka_producer import WRITER_HEADER, SinkConfig, dispose

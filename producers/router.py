@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from producers.dead_letters import DeadLetter, dead_letter
+from conf.contracts.dead_letters import DeadLetter
+from producers.dead_letters import dead_letter
 from producers.errors import BadMessage, Reason
 from producers.messages import ClosedKline, Parser, Trade
 from producers.sequence import Output, Sequencer

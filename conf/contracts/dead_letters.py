@@ -42,19 +42,13 @@ class DeadLetter:
 
     def encode(self) -> bytes:
         """Return the JSON message; raw bytes as base64, cut where Kafka would refuse the record."""
-        fields: dict[str, object] = {
-            "reason": self.reason,
-            "symbol": self.symbol,
-            "raw": base64.b64encode(self.raw[:MAX_RAW_BYTES]).decode(),
-            "received_time_ms": self.received_time_ms,
-        }
-        if self.topic is not None:
-            fields |= {name: getattr(self, name) for name in _PLACE}
+        fields = {name: getattr(self, name) for name in DeadLetter.__slots__}
+        fields["raw"] = base64.b64encode(self.raw[:MAX_RAW_BYTES]).decode()
         return orjson.dumps(fields)
 
 
 def decode_dead_letter(message: bytes) -> DeadLetter:
-    """Return the dead letter of a message; fields added later are ignored.
+    """Return the dead letter of a message; fields added later are ignored, the place may be absent.
 
     Raises:
         ContractError: if it is none.

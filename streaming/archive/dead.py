@@ -1,38 +1,46 @@
-"""Rejected records → messages of the topic `trades.dead`, written by Spark's executors.
+"""Rejected records → messages of the topic `trades.dead`.
 
-Guarantee: at least once. Spark's writer fails the batch unless the brokers acknowledged every message; a
-batch that comes again sends them again, and consumers tell by (topic, partition, offset). The
-driver never holds what was rejected: a topic full of garbage costs it nothing.
+Guarantee: at least once (idempotence key: topic, partition and offset of the record, in the message). A
+batch goes on only when the brokers have acknowledged every message; one that comes again sends them
+again. Rejected rows come to the driver a few hundred at a time, so a topic full of garbage does not fill it.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Observation
+import time
+from collections.abc import Iterable, Iterator
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
-from conf.contracts.dead_letters import MAX_RAW_BYTES
+from conf.contracts.dead_letters import MAX_RAW_BYTES, DeadLetter
 from conf.settings import KafkaSettings
-from streaming.kafka_source import java_options
+from streaming.errors import SinkError
 from streaming.trades.predicate import FUTURE, TIME_LIMIT_MS, UNKNOWN_SCHEMA
 
 # Garbage that decodes has any text for a symbol; a key is only made of what can be one.
 SYMBOL = r"^[\p{L}\p{N}._-]{1,40}$"
+ROWS_AT_ONCE = 500
+MOST_PARTS = 2_000
+# Longer than a broker's restart; what lasts longer stops the query, and the batch comes again.
+DELIVERY_TIMEOUT_S = 30.0
+WAITING_KBYTES = 64 * 1024
 
 
-def dead_letters(judged: DataFrame) -> DataFrame:
-    """Return `key` and `value` (JSON) of the message of each rejected record.
+def dead_rows(judged: DataFrame) -> DataFrame:
+    """Return the fields of `DeadLetter` for each rejected record.
 
-    The fields are those of `conf.contracts.dead_letters.DeadLetter`. `received_time_ms` is
-    the record's own; where it has none that can be, the time at which Kafka took the record.
+    `received_time_ms` is the record's own; where it has none that can be, the time at which Kafka
+    took the record.
     """
     text = F.coalesce(F.col("symbol"), F.col("key").cast("string"))
     received = F.col("received_time_ms")
+    raw = F.expr(f"substring(value, 1, {MAX_RAW_BYTES})")
     fields = {
         "reason": F.concat(F.col("rejection"), F.lit(": "), _detail()),
         "symbol": F.when(text.rlike(SYMBOL), text),
-        "raw": F.base64(
-            F.coalesce(F.expr(f"substring(value, 1, {MAX_RAW_BYTES})"), F.lit(bytearray()))
-        ),
+        "raw": F.coalesce(raw, F.lit(bytearray())),
         "received_time_ms": F.when(received.between(0, TIME_LIMIT_MS), received).otherwise(
             F.unix_millis("timestamp")
         ),
@@ -41,11 +49,7 @@ def dead_letters(judged: DataFrame) -> DataFrame:
         "offset": F.col("offset"),
     }
     rejected = judged.where(F.col("rejection").isNotNull())
-    message = F.struct(*(column.alias(name) for name, column in fields.items()))
-    return rejected.select(message.alias("message")).select(
-        F.col("message.symbol").cast("binary").alias("key"),
-        F.to_json("message", {"ignoreNullFields": "false"}).cast("binary").alias("value"),
-    )
+    return rejected.select(*(column.alias(name) for name, column in fields.items()))
 
 
 def _detail() -> Column:
@@ -72,9 +76,76 @@ def _detail() -> Column:
     )
 
 
-def send_dead_letters(judged: DataFrame, kafka: KafkaSettings, topic: str) -> int:
-    """Send the message of each rejected record; return how many the brokers acknowledged."""
-    sent = Observation()
-    letters = dead_letters(judged).observe(sent, F.count(F.lit(1)).alias("letters"))
-    letters.write.format("kafka").options(**java_options(kafka)).option("topic", topic).save()
-    return int(sent.get["letters"])
+def dead_letters(judged: DataFrame, count: int) -> Iterator[DeadLetter]:
+    """Yield the dead letter of each rejected record.
+
+    Args:
+        judged: records of `records.judge_records`.
+        count: about how many of them are rejected.
+    """
+    parts = min(MOST_PARTS, count // ROWS_AT_ONCE + 1)
+    for row in dead_rows(judged).repartition(parts).toLocalIterator():
+        fields = row.asDict()
+        yield DeadLetter(**fields | {"raw": bytes(fields["raw"])})
+
+
+class DeadLetterTopic:
+    """Sends dead letters to one topic and waits for every delivery report."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+        """Open the producer; it connects in the background."""
+        self._topic = topic
+        self._failures: list[str] = []
+        self._delivered = 0
+        self._producer = Producer(
+            {
+                **kafka.client_config(),
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "delivery.timeout.ms": int(DELIVERY_TIMEOUT_S * 1000),
+                "queue.buffering.max.kbytes": WAITING_KBYTES,
+            }
+        )
+
+    def send(self, letters: Iterable[DeadLetter]) -> int:
+        """Send dead letters; return how many the brokers acknowledged, which is all of them.
+
+        Raises:
+            SinkError: if one was not delivered in time.
+        """
+        self._failures, self._delivered = [], 0
+        try:
+            for letter in letters:
+                self._produce(letter)
+            waiting = self._producer.flush(DELIVERY_TIMEOUT_S + 1)
+        except (KafkaException, BufferError) as error:
+            message = f"topic {self._topic}: {error}"
+            raise SinkError(message) from error
+        if self._failures or waiting:
+            message = (
+                f"topic {self._topic}: {len(self._failures) + waiting} dead letters not delivered "
+                f"{self._failures[:1]}"
+            )
+            raise SinkError(message)
+        return self._delivered
+
+    def _produce(self, letter: DeadLetter) -> None:
+        give_up_s = time.monotonic() + DELIVERY_TIMEOUT_S
+        while True:
+            try:
+                self._producer.produce(
+                    self._topic, letter.encode(), letter.key, on_delivery=self._report
+                )
+            except BufferError:  # full: wait for the brokers
+                if time.monotonic() > give_up_s:
+                    raise
+                self._producer.poll(0.1)
+            else:
+                self._producer.poll(0)
+                return
+
+    def _report(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self._delivered += 1
+        else:
+            self._failures.append(f"{message.key()!r}: {error.str()}")

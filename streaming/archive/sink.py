@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 from fsspec.implementations.webhdfs import WebHDFS
-from pyspark.sql import Observation
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from conf.abort import AbortSwitch
@@ -25,7 +24,7 @@ from conf.contracts.incidents import IncidentKind
 from conf.settings import KafkaSettings
 from streaming.alarms import Alarms
 from streaming.archive.balance import BatchFigures
-from streaming.archive.dead import send_dead_letters
+from streaming.archive.dead import DeadLetterTopic, dead_letters
 from streaming.archive.housekeeping import Housekeeper
 from streaming.archive.late import LateHour, late_hours, tell_late
 from streaming.archive.layout import BatchName
@@ -73,6 +72,7 @@ class ArchiveSink:
         self._files: WebHDFS = open_hdfs(context.hdfs)
         self._ledger = ArchiveLedger(partial(connect, context.postgres, self._namespace))
         self._housekeeper = Housekeeper(context, self._files, self._ledger, self._abort)
+        self._dead = DeadLetterTopic(kafka, self._namespace.dead_topic)
         self._is_first = True
         self.figures: BatchFigures | None = None
         """Of the last batch that was stored by this object."""
@@ -143,11 +143,13 @@ class ArchiveSink:
             writers=self._kafka.trades_writer_schemas,
             speed=self._context.run.speed,
         )
-        seen = self._stage_trades(judged, own)
-        targets = self._targets(own, "trades", self._namespace.archive_dir, "parquet")
-        trades = self._rows(targets)
-        markers = dead = 0
-        late: list[LateHour] = []
+        seen = _count(judged)
+        targets: dict[str, str] = {}
+        trades = markers = dead = 0
+        if seen["trades"]:
+            stage_parquet(trade_rows(judged), self._url(own, "trades"), TRADE_ORDER)
+            targets = self._targets(own, "trades", self._namespace.archive_dir, "parquet")
+            trades = self._rows(targets)
         if seen["markers"]:
             stage_parquet(marker_rows(judged), self._url(own, "markers"), MARKER_ORDER)
             marker_targets = self._targets(own, "markers", self._namespace.markers_dir, "parquet")
@@ -155,13 +157,11 @@ class ArchiveSink:
             targets |= marker_targets
         rejected = {reason: seen[reason] for reason in REASONS if seen[reason]}
         if rejected:
-            dead = send_dead_letters(judged, self._kafka, self._namespace.dead_topic)
-        if seen["late"]:
-            late = late_hours(judged)
+            dead = self._dead.send(dead_letters(judged, sum(rejected.values())))
+        late = late_hours(judged) if seen["late"] else []
         if self._context.archive.csv and trades:
-            session = frame.sparkSession
             source, url = self._url(own, "trades"), self._url(own, "csv")
-            stage_csv(session, source, url, TRADE_ORDER)
+            stage_csv(frame.sparkSession, source, url, TRADE_ORDER)
             targets |= self._targets(own, "csv", self._namespace.archive_csv_dir, "csv")
         figures = BatchFigures(
             batch_id=batch.batch_id,
@@ -175,25 +175,6 @@ class ArchiveSink:
         )
         return figures, targets, late
 
-    def _stage_trades(self, judged: DataFrame, own: BatchFiles) -> Mapping[str, int]:
-        """Stage the trades and count, in the same pass, all that was read."""
-        observation = Observation()
-        reasons = [
-            F.count(F.when(F.col("rejection") == reason, True)).alias(reason) for reason in REASONS
-        ]
-        observed = judged.observe(
-            observation,
-            F.count(F.lit(1)).alias("read"),
-            F.count(F.when(is_trade(), True)).alias("trades"),
-            F.count(F.when(is_marker(), True)).alias("markers"),
-            F.count(F.when(F.col("is_late"), True)).alias("late"),
-            F.max(F.when(is_trade() | is_marker(), F.col("received_time_ms"))).alias("clock_ms"),
-            *reasons,
-        )
-        stage_parquet(trade_rows(observed), self._url(own, "trades"), TRADE_ORDER)
-        seen: dict[str, int] = observation.get
-        return seen
-
     def _url(self, own: BatchFiles, what: str) -> str:
         return f"{self._context.hdfs.url}{own.staging}/{what}"
 
@@ -202,3 +183,26 @@ class ArchiveSink:
 
     def _rows(self, staged: Mapping[str, str]) -> int:
         return sum(rows_in(self._files, path) for path in staged)
+
+
+def _count(judged: DataFrame) -> Mapping[str, int]:
+    """Count what was read, in a pass of its own.
+
+    The pass costs a read of the topic; what it says is independent of what is written afterwards, and
+    most batches need no pass for markers, dead letters or late records then. (Observed counts of
+    Spark do not arrive inside foreachBatch.)
+    """
+    is_kept = F.col("rejection").isNull()
+    reasons = [
+        F.count(F.when(F.col("rejection") == reason, True)).alias(reason) for reason in REASONS
+    ]
+    counted = judged.agg(
+        F.count(F.lit(1)).alias("read"),
+        F.count(F.when(is_trade(), True)).alias("trades"),
+        F.count(F.when(is_marker(), True)).alias("markers"),
+        F.count(F.when(F.col("is_late"), True)).alias("late"),
+        F.max(F.when(is_kept, F.col("received_time_ms"))).alias("clock_ms"),
+        *reasons,
+    )
+    seen: dict[str, int] = counted.collect()[0].asDict()
+    return seen

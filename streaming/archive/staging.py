@@ -45,7 +45,10 @@ def stage_csv(session: SparkSession, source: str, url: str, order: Sequence[str]
 
     Times are ISO 8601 in UTC; prices and quantities are plain decimals, never in exponents.
     """
-    frame = _by_hour(session.read.parquet(source), order)
+    rows = session.read.parquet(source)
+    # As text they are plain (ANSI); Spark's CSV writer by itself writes 1E-8.
+    plain = {name: rows[name].cast("string") for name in ("price", "quantity")}
+    frame = _by_hour(rows.withColumns(plain), order)
     frame.write.options(**CSV_OPTIONS, **COMMITTER).partitionBy(OPEN_MS).csv(url)
 
 

@@ -20,6 +20,7 @@ import orjson
 import pytest
 
 from conf.contracts.candles import Candle, candle_key, decode_candle, encode_candle
+from conf.contracts.dead_letters import MAX_RAW_BYTES, DeadLetter, decode_dead_letter
 from conf.contracts.errors import ContractError
 from conf.contracts.feed import FeedState, FeedStatus, decode_feed_status, encode_feed_status
 from conf.contracts.forecasts import Forecast, decode_forecast, encode_forecast
@@ -33,7 +34,6 @@ from conf.contracts.trades import (
     decode,
     encode,
 )
-from producers.dead_letters import MAX_RAW_BYTES, DeadLetter
 from producers.errors import Reason
 
 pytestmark = pytest.mark.unit
@@ -150,12 +150,15 @@ def test_fields_added_later_are_ignored_and_a_missing_one_is_refused(topic: str)
 @pytest.mark.parametrize("row", rows("dead_letters"))
 def test_dead_letters(row: dict[str, Any]) -> None:
     raw, value = bytes.fromhex(row["raw_hex"]), row["value"]
-    letter = DeadLetter(value["reason"], value["symbol"], raw, value["received_time_ms"])
+    letter = DeadLetter(**value | {"raw": raw})
     message = bytes.fromhex(row["hex"])
     assert letter.encode() == message
     assert orjson.loads(message) == value
     assert base64.b64decode(value["raw"]) == raw
     assert letter.key == (row["key"].encode() if row["key"] else None)
+    assert decode_dead_letter(message) == letter
+    earlier = {name: value[name] for name in ("reason", "symbol", "raw", "received_time_ms")}
+    assert decode_dead_letter(orjson.dumps(earlier)).raw == raw
 
 
 def test_a_dead_letter_of_a_huge_message_is_cut() -> None:
@@ -169,5 +172,5 @@ def test_every_kind_has_a_golden_message() -> None:
 
     assert whats("incidents") == [kind.value for kind in IncidentKind]
     assert whats("feed") == [state.value for state in FeedState]
-    assert whats("dead_letters") == [reason.value for reason in Reason]
+    assert whats("dead_letters") == [*(reason.value for reason in Reason), "a record of the topic"]
     assert {row.values[0]["value"]["kind"] for row in rows("trades")} == {"TRADE", "CLOSE", "GAP"}

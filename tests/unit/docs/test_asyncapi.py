@@ -19,15 +19,16 @@ import pytest
 import yaml
 
 from conf.contracts.candles import Candle
+from conf.contracts.dead_letters import MAX_RAW_BYTES, DeadLetter
 from conf.contracts.feed import FeedStatus
 from conf.contracts.forecasts import Forecast
 from conf.contracts.incidents import Incident
 from conf.contracts.trades import TRADE_SCHEMA_JSON
 from conf.names import Namespace
 from conf.settings import KafkaSettings
-from producers.dead_letters import MAX_RAW_BYTES, DeadLetter
 from producers.errors import Reason
 from producers.topics import topic_specs
+from streaming.trades.predicate import REASONS, TOO_OLD
 
 pytestmark = pytest.mark.unit
 
@@ -274,9 +275,13 @@ def test_trades_are_described_by_the_schema_of_the_tree() -> None:
 def test_limits_and_codes_of_dead_letters() -> None:
     fields = DOCUMENT["components"]["schemas"]["deadLetter"]["properties"]
     assert f"{MAX_RAW_BYTES:,} bytes" in fields["raw"]["description"]
-    codes = re.search(r"the codes are (.*)\.", fields["reason"]["description"])
+    codes = re.search(
+        r"the codes are (.*); of the archive query (.*)\.", fields["reason"]["description"]
+    )
     assert codes is not None
     assert codes[1].split(", ") == [reason.value for reason in Reason]
+    # What is only too old is kept by the archive, hence no dead letter.
+    assert codes[2].split(", ") == [reason for reason in REASONS if reason != TOO_OLD]
 
 
 def test_topics_are_those_that_are_made() -> None:

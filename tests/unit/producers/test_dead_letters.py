@@ -5,7 +5,8 @@ import base64
 import orjson
 import pytest
 
-from producers.dead_letters import MAX_RAW_BYTES, dead_letter
+from conf.contracts.dead_letters import MAX_RAW_BYTES
+from producers.dead_letters import dead_letter
 from producers.errors import BadMessage, Reason
 
 pytestmark = pytest.mark.unit
@@ -19,6 +20,9 @@ def test_message_holds_reason_and_the_very_bytes() -> None:
         "reason": "bad_price: 'abc'",
         "symbol": "BTCUSDT",
         "received_time_ms": 17,
+        "topic": None,
+        "partition": None,
+        "offset": None,
     }
     assert letter.key == b"BTCUSDT"
 

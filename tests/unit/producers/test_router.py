@@ -5,9 +5,9 @@ from decimal import Decimal
 import orjson
 import pytest
 
+from conf.contracts.dead_letters import DeadLetter
 from conf.contracts.trades import TradeRecord
 from conf.names import HOUR_MS
-from producers.dead_letters import DeadLetter
 from producers.messages import Limits, Parser, Trade
 from producers.questions import Policy, Start
 from producers.router import Router
