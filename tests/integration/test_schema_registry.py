@@ -26,16 +26,25 @@ from conf.connections.schema_registry import (
     SchemaRegistryError,
     registered_schema_id,
     schema_of_id,
+    subject_schemas,
     trades_subject,
     with_registered_id,
 )
-from conf.contracts.trades import TRADE_SCHEMA_JSON, decode, writer_schemas
+from conf.contracts.trades import (
+    RELEASED_SCHEMAS,
+    TRADE_SCHEMA_JSON,
+    TradeRecord,
+    decode,
+    encode,
+    writer_schemas,
+)
 from conf.names import HOUR_MS
 from conf.producer import ProducerSettings
 from conf.settings import KafkaSettings
 from producers.kafka_producer import SinkConfig, open_producer
 from producers.kafka_sink import KafkaSink
 from producers.messages import Trade
+from producers.tail import TailReader
 from producers.topics import ensure_topics
 from tests.support.bundle import Bundle
 from tests.support.producer_runs import read_topic
@@ -67,6 +76,8 @@ class Registry:
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._guard])
         app.router.add_post("/subjects/{subject}/versions", self._register)
+        app.router.add_get("/subjects/{subject}/versions", self._versions)
+        app.router.add_get("/subjects/{subject}/versions/{version}", self._version)
         app.router.add_get("/schemas/ids/{id}", self._by_id)
         return app
 
@@ -86,7 +97,7 @@ class Registry:
     def _error(self, status: int, code: int, message: str) -> web.Response:
         return self._json({"error_code": code, "message": message}, status)
 
-    def _json(self, body: dict[str, Any], status: int = 200) -> web.Response:
+    def _json(self, body: object, status: int = 200) -> web.Response:
         return web.json_response(body, status=status, content_type=CONTENT_TYPE)
 
     async def _register(self, request: web.Request) -> web.Response:
@@ -109,6 +120,18 @@ class Registry:
             self.ids[canonical] = self.next_id
             self.next_id += 1
         return self._json({"id": self.ids[canonical]})
+
+    async def _versions(self, request: web.Request) -> web.Response:
+        versions = self.subjects.get(request.match_info["subject"])
+        if versions is None:
+            return self._error(404, 40401, "Subject not found.")
+        return self._json(list(range(1, len(versions) + 1)))
+
+    async def _version(self, request: web.Request) -> web.Response:
+        subject, version = request.match_info["subject"], int(request.match_info["version"])
+        text = self.subjects[subject][version - 1]
+        found = {"subject": subject, "version": version, "id": self.ids[text], "schema": text}
+        return self._json(found)
 
     def _reads(self, reader: Any, earlier: str) -> bool:
         writer = fastavro.parse_schema(json.loads(earlier))
@@ -199,6 +222,49 @@ def test_a_fitting_evolution_has_an_id_of_its_own_and_another_is_refused(
         registered_schema_id(kafka, SUBJECT, '{"type": "recor"}')
     with pytest.raises(SchemaRegistryError, match=r"404.*Schema not found"):
         schema_of_id(kafka, 7)
+
+
+def test_all_versions_of_the_subject_are_known_and_the_released_ones_by_number(
+    registry: tuple[Registry, KafkaSettings],
+) -> None:
+    _, kafka = registry
+    first = registered_schema_id(kafka, SUBJECT, RELEASED_SCHEMAS[1])
+    newest = registered_schema_id(kafka, SUBJECT, appended(default=0))
+    known = with_registered_id(kafka, "live.trades")
+    assert known.trades_schema_id not in (first, newest)
+    assert {one: json.loads(text) for one, text in known.trades_writer_schemas.items()} == {
+        **{number: json.loads(text) for number, text in RELEASED_SCHEMAS.items()},
+        first: json.loads(RELEASED_SCHEMAS[1]),
+        known.trades_schema_id: json.loads(TRADE_SCHEMA_JSON),
+        newest: json.loads(appended(default=0)),
+    }
+    assert subject_schemas(kafka, SUBJECT).keys() == {first, newest, known.trades_schema_id}
+    with pytest.raises(SchemaRegistryError, match=r"404.*Subject not found"):
+        subject_schemas(kafka, "nobody.trades-value")
+
+
+def test_ids_that_a_fresh_registry_gives_count_before_the_released_numbers(
+    registry: tuple[Registry, KafkaSettings],
+) -> None:
+    server, kafka = registry
+    server.next_id = 1
+    known = with_registered_id(kafka, "live.trades")
+    assert known.trades_schema_id == 1
+    record = TradeRecord("TRADE", "BTCUSDT", H0, H0, "STREAM", 7, 1, 1, False, time_fell=True)
+    writers = writer_schemas(known.trades_writer_schemas)
+    assert decode(encode(record, 1), known.trades_schema_id, writers) == record
+
+
+def test_a_version_that_is_no_schema_is_one_clear_line(
+    registry: tuple[Registry, KafkaSettings],
+) -> None:
+    server, kafka = registry
+    registered_schema_id(kafka, SUBJECT)
+    server.subjects[SUBJECT].append('{"type": "recor"}')
+    server.ids['{"type": "recor"}'] = 9
+    with pytest.raises(SchemaRegistryError, match=f"subject {SUBJECT}: schema 9 is none") as error:
+        subject_schemas(kafka, SUBJECT)
+    assert "\n" not in str(error.value)
 
 
 def test_a_registry_that_has_no_leader_for_a_moment_is_asked_again(
@@ -296,3 +362,5 @@ def test_a_stranger_reads_the_topic_with_the_registry_alone(
     )
     earlier = writer_schemas({schema_id: schema})
     assert decode(message.value(), 1, earlier) == decode(message.value(), schema_id)
+    with TailReader(kafka, topic, "binance-spot") as reader:
+        assert reader.read(["BTCUSDT"])["BTCUSDT"].last_id == 5
