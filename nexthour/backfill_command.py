@@ -29,7 +29,7 @@ from streaming.history.backfill import Outcome, Stores, backfill
 from streaming.history.dumps import DumpSource
 from streaming.history.folder import FolderSource, Grid, symbols_in
 from streaming.history.ledger import forget_loads, known_grids, note_symbol_changes, take_turn
-from streaming.history.months import FIRST_MS, parse_bound
+from streaming.history.months import FIRST_MS, months_between, parse_bound
 from streaming.history.rest_pages import RestSource
 from streaming.history.sources import BackfillError, Source
 
@@ -97,7 +97,7 @@ async def _run(options: Options, console: Console) -> list[Outcome]:
         grids = known_grids(connection)
         async with _source(options, settings, bounds, symbols, grids) as source:
             if options.again:
-                forget_loads(connection, source.name, symbols)
+                forget_loads(connection, source.name, symbols, months_between(*bounds))
             with ProgressBars(console) as bars:
                 return await backfill(
                     source, symbols, stores, bars, parallel=settings.symbols_parallel

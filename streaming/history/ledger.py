@@ -15,11 +15,14 @@ from psycopg2.extras import execute_values
 
 from conf.names import Namespace
 from streaming.history.folder import Grid
+from streaming.history.months import Part
 from streaming.history.sources import Chunk, Loaded
 from streaming.history.stores import merge_bars, write_changes
 
 _LOADED = "SELECT symbol, chunk, checksum FROM history_load WHERE source = %s"
-_FORGET = "DELETE FROM history_load WHERE source = %s AND symbol = ANY(%s)"
+_FORGET = """
+DELETE FROM history_load WHERE source = %s AND symbol = ANY(%s) AND left(chunk, 7) = ANY(%s)
+"""
 _DROP_REJECTIONS = "DELETE FROM history_rejection WHERE symbol = %s AND source = %s AND chunk = %s"
 _REJECT = (
     "INSERT INTO history_rejection (symbol, source, chunk, position, reason, row_text) VALUES %s"
@@ -49,10 +52,12 @@ def loaded_chunks(connection: Connection, source: str) -> dict[str, Loaded]:
     return dict(found)
 
 
-def forget_loads(connection: Connection, source: str, symbols: Sequence[str]) -> None:
-    """Forget that a source's chunks of some symbols were loaded; their rows stay until replaced."""
+def forget_loads(
+    connection: Connection, source: str, symbols: Sequence[str], months: Sequence[Part]
+) -> None:
+    """Forget that chunks of these months were loaded; their rows stay until they are replaced."""
     with connection, connection.cursor() as cursor:
-        cursor.execute(_FORGET, (source, list(symbols)))
+        cursor.execute(_FORGET, (source, list(symbols), [month.name for month in months]))
 
 
 def store_chunk(connection: Connection, symbol: str, source: str, chunk: Chunk) -> int:

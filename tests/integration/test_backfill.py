@@ -26,7 +26,6 @@ import pytest
 from conf.connections.hdfs import open_hdfs
 from conf.connections.postgres import connect
 from conf.names import HOUR_MS, epoch_ms
-from tests.conftest import REAL_DATA
 from tests.support.bundle import ROOT, Bundle
 from tests.support.candle_run import context_of, execute
 from tests.support.eventually import eventually
@@ -40,7 +39,7 @@ FIGURES = (
     *("open", "high", "low", "close", "volume", "quote_volume"),
     *("taker_buy_volume", "taker_buy_quote_volume", "trades"),
 )
-HOURLY = REAL_DATA / "hourly"
+HOURLY = ROOT.parent / "shared" / "data" / "hourly"
 
 
 def command(*options: str) -> list[str]:
@@ -328,9 +327,12 @@ def test_killed_between_chunks_it_goes_on_and_leaves_own_candles_alone(
 
     # Nothing is left to do; a file that changed is loaded again, unasked.
     loaded_at = "SELECT chunk, loaded_at FROM history_load ORDER BY chunk"
-    stamps_of_loads = execute(context, loaded_at)
+    stamps_of_loads: list[Any] = execute(context, loaded_at)
     assert run(settings, *options)[0] == 0
     assert execute(context, loaded_at) == stamps_of_loads
+    assert run(settings, *options, "--again", "--from", "2023-02", "--until", "2023-02")[0] == 0
+    again: dict[Any, Any] = dict(execute(context, loaded_at))  # type: ignore[arg-type] # pairs
+    assert {chunk for chunk, at in stamps_of_loads if again[chunk] != at} == {"2023-02"}
     frame.loc[11, "close"] = 101.5
     frame.to_parquet(tmp_path / "BTCUSDT-1h.parquet", index=False)
     assert run(settings, *options)[0] == 0
