@@ -129,6 +129,11 @@ class DeadLetterTopic:
             raise SinkError(message)
         return self._delivered
 
+    def close(self) -> None:
+        """Drop what no batch waits for any more: an interrupted one sends it again."""
+        self._producer.purge()
+        self._producer.flush(1)
+
     def _produce(self, letter: DeadLetter) -> None:
         give_up_s = time.monotonic() + DELIVERY_TIMEOUT_S
         while True:

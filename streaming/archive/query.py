@@ -49,13 +49,14 @@ def start(
     Args:
         session: the query's own: settings are made on it.
         context: the settings.
-        run: lets the query be stopped between two batches.
+        run: lets the query be stopped between two batches, and closes its stores at the end.
 
     Raises:
         StartError: if the topic is not there, the query does not fit its checkpoint, or a schema
             registry is configured and cannot be used.
     """
     namespace = context.namespace
+    run = run or QueryRun()
     topic = namespace.trades_topic
     shape = {"topic": topic, "partitions": topic_partitions(context, topic)[topic]}
     guard_checkpoint(context, QUERY, shape, is_stateful=False)
@@ -77,9 +78,10 @@ def start(
     sink = ArchiveSink(
         context, kafka, alarms_of(context, QUERY), AbortSwitch(context.archive.abort_at)
     )
+    run.at_end(sink.close)
     return (
         rows.writeStream.queryName(QUERY)
-        .foreachBatch((run or QueryRun()).gated(sink))
+        .foreachBatch(run.gated(sink))
         .option("checkpointLocation", f"{context.hdfs.url}{namespace.checkpoint(QUERY)}")
         .trigger(processingTime=f"{int(look_s * 1000)} milliseconds")
         .start()

@@ -119,6 +119,11 @@ class ArchiveSink:
         log.info("archive_batch", **{name: getattr(figures, name) for name in figures.__slots__})
         self._housekeeper.keep_house(frame.sparkSession, figures.clock_ms, targets.values())
 
+    def close(self) -> None:
+        """Give what is left to Kafka; the sink is of no use afterwards."""
+        self._dead.close()
+        self._alarms.flush()
+
     def _check(self, figures: BatchFigures) -> None:
         try:
             figures.check()
