@@ -100,6 +100,15 @@ def test_after_a_restart_unknown_hours_bound_the_growth() -> None:
     )  # more than both hours can hold
 
 
+def test_a_restart_in_the_same_process_knows_no_hours_either() -> None:
+    balance = CandleBalance()
+    balance.stored(0, {BTC: 4})
+    assert balance.problems(progress(0, 4, read=4, trades=4)) == []
+    balance.restart()
+    balance.stored(1, {BTC: 6})
+    assert balance.problems(progress(1, 2, read=2, trades=2)) == []
+
+
 def test_a_report_may_come_after_the_next_batch_has_begun() -> None:
     balance = CandleBalance()
     balance.stored(0, {BTC: 1})
