@@ -345,20 +345,15 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    traceback = [number for number, line in enumerate(lines) if "Traceback (most recent" in line]
-    if not traceback:
-        return lines[0]
-    for line in lines[traceback[-1] + 1 :]:
-        if (
-            not line.startswith(("File ", "^", "~"))
-            and ": " in line
-            and " " not in line.split(": ")[0]
-        ):
-            return line
-    return lines[-1]
+    headers = [number for number, line in enumerate(lines) if "Traceback (most recent" in line]
+    if not headers:
+        return lines[0].strip()
+    # A traceback's own lines are indented, the error that it ends with is not.
+    ends = (line for line in lines[headers[-1] + 1 :] if not line[0].isspace())
+    return next(ends, lines[-1].strip())
 
 
 def _stop_on_signals() -> threading.Event:

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.unit
 PYTHON_IN_JVM = """[STREAM_FAILED] Query [id = 1, runId = 2] terminated with exception: Py4J
 Traceback (most recent call last):
   File "/somewhere/call.py", line 7, in call
+    result: Result = retrying(self._attempt, work)
+                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     raise e
 streaming.errors.SinkError: topic t: 3 of 3 candles not delivered
 
