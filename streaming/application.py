@@ -351,9 +351,11 @@ def one_line(error: BaseException) -> str:
     headers = [number for number, line in enumerate(lines) if "Traceback (most recent" in line]
     if not headers:
         return lines[0].strip()
-    # A traceback's own lines are indented, the error that it ends with is not.
-    ends = (line for line in lines[headers[-1] + 1 :] if not line[0].isspace())
-    return next(ends, lines[-1].strip())
+    # A traceback's own lines are indented, the error that it ends with is not. An error of the JVM
+    # says only in its second line, after a colon, which.
+    ends = [line for line in lines[headers[-1] + 1 :] if not line[0].isspace()]
+    told = [line.removeprefix(":").strip() for line in ends if "Py4JJavaError" not in line]
+    return (told or [lines[-1].strip()])[0]
 
 
 def _stop_on_signals() -> threading.Event:

@@ -37,6 +37,14 @@ def test_traceback_behind_other_words_on_its_line_is_found() -> None:
     assert line == "streaming.errors.SinkError: topic t: 3 of 3 candles not delivered"
 
 
+def test_error_of_the_jvm_inside_python_inside_the_jvm_gives_its_own_line() -> None:
+    end = "py4j.protocol.Py4JJavaError: An error occurred while calling o1.collect.\n: java.lang.Error: full"
+    text = PYTHON_IN_JVM.replace(
+        "streaming.errors.SinkError: topic t: 3 of 3 candles not delivered", end
+    )
+    assert one_line(RuntimeError(text)) == "java.lang.Error: full"
+
+
 def test_other_errors_give_their_first_line() -> None:
     assert one_line(RuntimeError("first\nsecond")) == "first"
     assert one_line(RuntimeError()) == "RuntimeError"
