@@ -50,7 +50,8 @@ REPAIRS = "SELECT symbol, requests FROM repair"
 @pytest.fixture
 def context(settings: Bundle) -> PipelineContext:
     ensure_topics(settings.kafka, settings.run)
-    return archive_context(context_of(settings), csv=True)
+    # The late record's day is long closed; compaction has tests of its own.
+    return archive_context(context_of(settings), compact_after_minutes=10**6)
 
 
 def test_a_batch_that_ends_anywhere_leaves_the_same_files(
@@ -67,7 +68,7 @@ def test_a_batch_that_ends_anywhere_leaves_the_same_files(
         sink_of(context).store(rows, batch(number))
         assert contents(context) == after, point
         mine = [path for path in after if f"/{batch(number).stem}-" in path]
-        assert len(mine) == 3 + 1 + 3, (point, mine)  # hours of trades, of markers, of CSV
+        assert len(mine) == 3 + 1, (point, mine)  # hours of trades, of markers
         assert not [path for path in after if path.startswith("staging/")], point
         # The repair is asked for with the commit, once.
         assert execute(context, REPAIRS) == [("BTCUSDT", number + 1)], point
@@ -78,7 +79,7 @@ def test_a_batch_that_ends_anywhere_leaves_the_same_files(
 
 
 def test_files_are_sorted_and_exact(hdfs_spark: SparkSession, context: PipelineContext) -> None:
-    sink = sink_of(context)
+    sink = sink_of(archive_context(context, csv=True, compact_after_minutes=10**6))
     sink.store(kafka_rows(hdfs_spark, RECORDS), batch())
     figures = sink.figures
     assert figures is not None
