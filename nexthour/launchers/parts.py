@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from streaming import archive, candles, forecasts
-from streaming.application import Query
 from streaming.candles.balance import CandleBalance
 from streaming.context import PipelineContext
+from streaming.supervision import Query
 
 
 def candles_query() -> Query:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from conf.logs import configure_logging
 from conf.names import Namespace
 from conf.settings import KafkaSettings, PostgresSettings, RunSettings
-from streaming.application import one_line
+from streaming.failures import one_line
 from streaming.monitor.errors import StoreAwayError
 from streaming.monitor.loop import build_monitor
 

@@ -15,11 +15,11 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark
 
 from conf.contracts.incidents import IncidentKind
 from conf.settings import SupervisionSettings
-from streaming.application import Query, SupervisedQuery
 from streaming.errors import NotReadyError, StartError
 from streaming.gate import QueryRun
 from streaming.progress import Progress
 from streaming.reports import RUNNING, QueryReports
+from streaming.supervision import Query, SupervisedQuery
 from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
@@ -38,7 +38,14 @@ class Told:
 
     kinds: list[IncidentKind] = field(default_factory=list)
 
-    def tell(self, kind: IncidentKind, _detail: str, **_times: int | None) -> None:
+    def tell(
+        self,
+        kind: IncidentKind,
+        detail: str,
+        *,
+        started_ms: int | None = None,
+        ended_ms: int | None = None,
+    ) -> None:
         self.kinds.append(kind)
 
     def now_ms(self) -> int:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from conf.settings import RunSettings
 from nexthour.launchers import pipeline
 from streaming import monitor
-from streaming.application import _running_beside, one_line
+from streaming.application import _running_beside
+from streaming.failures import one_line
 
 pytestmark = pytest.mark.unit
 
@@ -68,15 +69,20 @@ def test_what_runs_beside_ends_with_the_queries_and_cannot_end_them() -> None:
     def broken(_context: object, _event: threading.Event) -> None:
         raise RuntimeError
 
-    with _running_beside({"part": part, "broken": broken}, context, stop):  # type: ignore[dict-item, arg-type] # any context
+    with _running_beside({"part": part, "broken": broken}, context, stop):  # type: ignore[arg-type] # any context
         assert begun.wait(30)
         assert ended == []
     assert ended == [(True, True)]
 
 
 def test_the_pipeline_runs_the_monitor_beside_its_queries(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[tuple[str, dict[str, object], dict[str, object]]] = []
-    monkeypatch.setattr(pipeline, "run", lambda *args: given.append(args) or 0)
+    given: list[tuple[dict[str, object], ...]] = []
+
+    def take(*args: dict[str, object]) -> int:
+        given.append(args)
+        return 0
+
+    monkeypatch.setattr(pipeline, "run", take)
     assert pipeline.main() == 0
     ((_, queries, beside),) = given
     assert list(queries) == ["candles", "forecasts", "archive"]
