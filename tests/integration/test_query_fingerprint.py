@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from conf.connections.hdfs import open_hdfs
+from conf.contracts.trades import TradeRecord
 from conf.names import CHECKPOINT_VERSIONS, HOUR_MS
 from conf.settings import CandleSettings, HdfsSettings
 from producers.topics import ensure_topics
@@ -72,9 +74,13 @@ def test_without_hdfs_nothing_is_decided(context: PipelineContext) -> None:
         guard_checkpoint(away, "x", PARTS)
 
 
-def one_hour(open_ms: int, first_id: int) -> list:
+def one_hour(open_ms: int, first_id: int) -> list[TradeRecord]:
     trades = [trade(first_id + n, str(100 + n), at_ms=open_ms + n) for n in range(4)]
     return [*trades, closing(trades, open_time_ms=open_ms)]
+
+
+def has_candles(context: PipelineContext, count: int) -> bool:
+    return len(in_postgres(context)) == count
 
 
 def offsets_after(context: PipelineContext, records_of_btc: int) -> str:
@@ -119,7 +125,7 @@ def test_the_upgrade_rule(
         writer.write(one_hour(HOUR + (1 + number) * HOUR_MS, 5 + 4 * number))
         candle = CandleSettings(watermark_days=8, start_from=start_from)
         with running_query(hdfs_spark, replace(context, candle=candle)):
-            eventually(lambda wanted=2 + number: len(in_postgres(context)) == wanted, WAIT_S)
+            eventually(partial(has_candles, context, 2 + number), WAIT_S)
         after = in_all_stores(context)
         assert after["postgres"] == after["parquet"] == after["topic"]
         assert {key: after["postgres"][key] for key in before["postgres"]} == before["postgres"]
