@@ -86,6 +86,10 @@ class ForecastBatch:
         while self.write_due() and time.monotonic() < until:
             self._pause.wait(LOOK_INTERVAL_S)
 
+    def close(self) -> None:
+        """Give back the connection to Postgres; another call opens a new one."""
+        self._ledger.close()
+
     def write_due(self) -> bool:
         """Write every hour that is due now; tell whether one waits for its last symbols."""
         if not len(self._history):  # early, so that the first hour does not pay for it

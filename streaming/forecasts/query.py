@@ -47,6 +47,8 @@ def start(
     """
     models = build_watcher(context)
     handler = build_handler(context, models)
+    run = run or QueryRun()
+    run.at_end(handler.close)
     guard_checkpoint(context, QUERY_NAME, _shape(context), is_stateful=False)
     session.conf.set("spark.sql.streaming.pollingDelay", POLLING_DELAY)
     query = (
@@ -55,7 +57,7 @@ def start(
         .option(
             "checkpointLocation", f"{context.hdfs.url}{context.namespace.checkpoint(QUERY_NAME)}"
         )
-        .foreachBatch((run or QueryRun()).gated(handler))
+        .foreachBatch(run.gated(handler))
         .start()
     )
     models.start(lambda: bool(query.isActive))
