@@ -25,21 +25,24 @@ STORES = ("postgres", "topic", "parquet")
 """Postgres first: it is written last, so that whatever it holds must be in the others."""
 EXCHANGE = "exchange"
 DEFAULT_HOURS = 24
-# A batch or a repair under way is through in this time: what differs for longer is a difference.
-SECOND_LOOK_S = 3.0
 
 OnPart = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to compare. Times UTC epoch ms; None stands for what `reconcile` chooses."""
+    """What to compare. Times UTC epoch ms; None stands for what `reconcile` chooses.
+
+    What differs is read again after `second_look_s` wall seconds: a batch or a repair under way is
+    through by then.
+    """
 
     symbols: tuple[str, ...]
     stores: tuple[str, ...] = STORES
     with_exchange: bool = True
     from_ms: int | None = None
     until_ms: int | None = None
+    second_look_s: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ async def _compare(
     outcome = judge_stores(request.symbols, contents, figures)
     if outcome.is_green:
         return outcome
-    await asyncio.sleep(SECOND_LOOK_S)
+    await asyncio.sleep(request.second_look_s)
     differing = [finding.open_time_ms for finding in outcome.findings]
     narrow = HourRange(min(differing), max(differing) + HOUR_MS)
     again = await _read(context, request, narrow, lambda _: None)
