@@ -165,11 +165,10 @@ def main() -> int:
     steps = Steps(console)
 
     def say(text: str) -> None:
-        console.print(f"[dim]{steps.elapsed_s:6.0f} s[/dim]  {text}", highlight=False)
+        console.print(f"[dim]{steps.elapsed_s:6.0f} s[/dim]  {text}", highlight=False, soft_wrap=True)
 
     with running_world() as world:
         bench = Bench(world, options, say)
-        # The long run comes first: from then on the topic has its full length.
         for part in ("rates", "stages", "symbols", "length"):
             if part in options.parts:
                 say(f"[bold]{part}[/bold]")

@@ -55,7 +55,7 @@ def decode_json(rows: DataFrame) -> DataFrame:
         "source": F.lit("STREAM"),
         "close": F.when(is_close, close),
         "gap": F.lit(None).cast("struct<first_id:bigint,last_id:bigint,reason:string>"),
-        "time_fell": F.lit(value=False),
+        "time_fell": F.expr("false"),
     }
     has_unknown_schema = F.lit(None).cast("boolean").alias(UNKNOWN_SCHEMA_COLUMN)
     return at.select(*(columns[name].alias(name) for name in RECORD_COLUMNS), has_unknown_schema)
