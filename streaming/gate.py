@@ -37,15 +37,22 @@ class QueryRun:
         self._is_closed = threading.Event()
         self._is_reached = threading.Event()
         self._closers: list[Callable[[], None]] = []
+        self._handler: Handler | None = None
 
     def gated(self, handler: Handler) -> Handler:
         """Return a `foreachBatch` handler that begins no batch once the gate is closed."""
+        # The JVM holds what it calls until some later collection of its garbage; a sink with its
+        # connections and threads must not live on with it, one for each failure.
+        self._handler = handler
 
         def handle(frame: DataFrame, batch_id: int) -> None:
             if self._is_closed.is_set():
                 self._is_reached.set()
                 _hold(frame)
-            handler(frame, batch_id)
+            if self._handler is None:
+                message = "this run of the query is over"
+                raise StreamingError(message)
+            self._handler(frame, batch_id)
 
         return handle
 
@@ -54,7 +61,8 @@ class QueryRun:
         self._closers.append(close)
 
     def end(self) -> None:
-        """Call what `at_end` was given, last first; an error of one is logged and no more."""
+        """Let the handler go and call what `at_end` was given, last first; errors are logged."""
+        self._handler = None
         while self._closers:
             try:
                 self._closers.pop()()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,13 +35,13 @@ def frame_that(sleep: Any) -> Any:
 def test_an_open_gate_lets_batches_pass_with_their_errors() -> None:
     seen: list[int] = []
     run = QueryRun()
-    run.gated(lambda _frame, batch_id: seen.append(batch_id))(None, 3)  # type: ignore[arg-type] # any frame
+    run.gated(lambda _frame, batch_id: seen.append(batch_id))(None, 3)
 
     def broken(_frame: object, _batch_id: int) -> None:
         raise OSError
 
     with pytest.raises(OSError):  # noqa: PT011 - the very error of the handler
-        run.gated(broken)(None, 4)  # type: ignore[arg-type] # any frame
+        run.gated(broken)(None, 4)
     assert seen == [3]
 
 
@@ -70,7 +71,7 @@ def test_a_running_batch_ends_and_the_next_is_held_until_the_stop() -> None:
     thread.start()
     assert in_batch.wait(30)
     drained: list[bool] = []
-    drain = threading.Thread(target=lambda: drained.append(run.drain(query, 30)))  # type: ignore[arg-type] # in memory
+    drain = threading.Thread(target=lambda: drained.append(run.drain(query, 30)))
     drain.start()
     assert not query.stopped.is_set()
     may_end.set()
@@ -81,12 +82,28 @@ def test_a_running_batch_ends_and_the_next_is_held_until_the_stop() -> None:
 
 def test_an_idle_query_is_stopped_at_once_and_a_stuck_one_in_time() -> None:
     query = MemoryQuery()
-    assert QueryRun().drain(query, 0.05) is False  # type: ignore[arg-type] # in memory
+    assert QueryRun().drain(query, 0.05) is False
     assert query.stopped.is_set()
     idle = MemoryQuery()
     idle.status["isTriggerActive"] = False
-    assert QueryRun().drain(idle, 30) is True  # type: ignore[arg-type] # in memory
+    assert QueryRun().drain(idle, 30) is True
     assert idle.stopped.is_set()
+
+
+def test_a_run_that_is_over_keeps_no_sink_alive() -> None:
+    class Sink:
+        def __call__(self, _frame: object, _batch_id: int) -> None:
+            """Store nothing."""
+
+    run, sink = QueryRun(), Sink()
+    alive = weakref.ref(sink)
+    held_by_the_jvm = run.gated(sink)
+    del sink
+    held_by_the_jvm(None, 1)
+    run.end()
+    assert alive() is None
+    with pytest.raises(StreamingError):
+        held_by_the_jvm(None, 2)
 
 
 def test_the_end_of_a_run_closes_everything_once_and_survives_errors() -> None:
