@@ -95,10 +95,9 @@ class DumpSource:
         if not is_recent and self._last_found_ms.get(symbol) != month.start_ms:
             return
         days = [day for day in days_of(month) if self._is_wanted(day) and day.name not in loaded]
-        for answer in asyncio.as_completed([self._file(symbol, day) for day in days]):
-            found = await answer
-            if found is not None:
-                yield found
+        for answer in await asyncio.gather(*(self._file(symbol, day) for day in days)):
+            if answer is not None:
+                yield answer
 
     def _is_wanted(self, day: Part) -> bool:
         return day.end_ms > self._bounds[0] and day.start_ms < self._bounds[1]

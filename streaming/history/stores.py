@@ -72,7 +72,8 @@ MERGE = f"""
 INSERT INTO candle ({_COLUMN_LIST}) SELECT {_COLUMN_LIST} FROM incoming
 ON CONFLICT (symbol, interval, open_time, revision) DO UPDATE
 SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _CONTENT)}, updated_at = clock_timestamp()
-WHERE candle.verdict = 'history' AND {_RANK.format("EXCLUDED")} >= {_RANK.format("candle")}
+WHERE candle.verdict = 'history'
+  AND {_RANK.format("candle")} BETWEEN 1 AND {_RANK.format("EXCLUDED")}
   AND ({", ".join(f"candle.{name}" for name in _CONTENT)})
       IS DISTINCT FROM ({", ".join(f"EXCLUDED.{name}" for name in _CONTENT)})
 """  # noqa: S608 - column names of this module
