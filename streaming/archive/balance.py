@@ -1,11 +1,19 @@
-"""What a batch read and what became of it; the two must be equal. Pure."""
+"""What a batch read and what became of it; the two must be equal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from prometheus_client import Counter
+
 from streaming.errors import SinkError
+
+RECORDS = Counter(
+    "nexthour_archive_records",
+    "Records of whole archive batches, by what became of them.",
+    ["kind"],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,11 @@ class BatchFigures:
     late: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     clock_ms: int | None = None
+
+    def count(self) -> None:
+        """Add a batch that is whole to the process's metrics."""
+        for kind in ("trades", "markers", "dead_letters", "late"):
+            RECORDS.labels(kind).inc(getattr(self, kind))
 
     def check(self) -> None:
         """Compare what was read with what was written.

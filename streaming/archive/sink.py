@@ -116,6 +116,7 @@ class ArchiveSink:
         self._abort.at("after_commit")
         own.finish()
         self.figures = figures
+        figures.count()
         log.info("archive_batch", **{name: getattr(figures, name) for name in figures.__slots__})
         self._housekeeper.keep_house(frame.sparkSession, figures.clock_ms, targets.values())
 
