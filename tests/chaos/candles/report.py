@@ -66,6 +66,9 @@ class ChaosReport(BaseModel):
         description="What the query counted of them while no process was killed."
     )
     second_app: list[str] = Field(description="What a second application did, each time.")
+    late_symbols: list[str] = Field(
+        description="Hours of symbols that were held back, and how late the topic closed them."
+    )
     incidents: dict[str, int] = Field(description="Incidents in the topic, by kind.")
     dead_letters: dict[str, int] = Field(description="Dead letters in the topic, by reason.")
     ends: dict[str, int] = Field(description="Ends of the application, by exit code.")

@@ -15,10 +15,11 @@ from nexthour.reports import Machine
 from streaming.reconcile.compare import Key
 from streaming.reconcile.readers import from_parquet, from_postgres, from_topic
 from tests.chaos.candles.afterwards import Verdict, judge_stores
+from tests.chaos.candles.late import close_times, late_problems
 from tests.chaos.candles.leftovers import candle_files
 from tests.chaos.candles.plan import KILLS, Kill, Step
 from tests.chaos.candles.report import ChaosReport, PointResult, StepResult, Stores
-from tests.chaos.candles.steps import Doer, Traces
+from tests.chaos.candles.steps import LATE_MS, Doer, Traces
 from tests.chaos.candles.world import SPEED, World
 from tests.chaos.producers.listener import Listener
 from tests.chaos.producers.watch import Log
@@ -32,6 +33,8 @@ CATCH_UP_S = 150.0
 FIRST_S = 180.0
 POLL_S = 0.1
 STOP_S = 20.0
+# The last trades of an hour are held back by all of it; the hour is closed when they have come.
+LATE_SHARE = 0.5
 AFTER_COMMIT = ("after_commit", "checkpointing")
 
 Say = Callable[[str], None]
@@ -65,6 +68,7 @@ class Run:
         self._deaths: list[Death] = []
         self._steps: list[StepResult] = []
         self._random_kills = 0
+        self._late: list[str] = []
         self._explained: set[int] = set()
         self._lock = threading.Lock()
 
@@ -95,6 +99,11 @@ class Run:
                 world.producer.stop()
         verdict, stores = self._compare(last)
         self.problems += verdict.problems
+        told, problems = late_problems(
+            close_times(world.settings), self._traces.late, LATE_SHARE * LATE_MS / SPEED / 1000
+        )
+        self.problems += problems
+        self._late = told
         return self._report(seed, time.monotonic() - started_s, stop_s, stores)
 
     def _begin(self) -> None:
@@ -311,6 +320,7 @@ class Run:
             filtered_written=dict(self._traces.filtered_written),
             filtered_seen=dict(self._traces.filtered_seen),
             second_app=self._traces.second_app,
+            late_symbols=self._late,
             incidents=self._log.totals(),
             dead_letters=dict(sorted(self._log.dead_reasons.items())),
             ends=dict(Counter(str(end.code) for end in world.candles.ends)),

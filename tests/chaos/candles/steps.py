@@ -34,6 +34,7 @@ class Traces:
 
     Attributes:
         spoilt: hours that must be disputed.
+        late: hours of symbols that were held back.
         filtered_written: records that may not enter a candle, by reason.
         filtered_seen: what the query counted of them.
         second_app: what a second application did, each time.
@@ -41,6 +42,7 @@ class Traces:
     """
 
     spoilt: set[Key] = field(default_factory=set)
+    late: list[Key] = field(default_factory=list)
     filtered_written: Counter[str] = field(default_factory=Counter)
     filtered_seen: Counter[str] = field(default_factory=Counter)
     second_app: list[str] = field(default_factory=list)
@@ -118,12 +120,8 @@ class Doer:
         others = sorted(at for symbol, at in written.items() if symbol != step.symbol)
         # What the exchange spoilt a moment ago may hold one of the others back.
         late_s = (written[step.symbol] - others[len(others) // 2]).total_seconds()
-        if late_s < 0.25 * wall_ms / 1000:
-            self._traces.problems.append(
-                f"{step.symbol} was held back by {wall_ms} ms; its hour {open_ms} was written "
-                f"{late_s:.2f} s after most of the others"
-            )
-        return f"{step.symbol} {late_s:.1f} s after the others"
+        self._traces.late.append((step.symbol, open_ms))
+        return f"{step.symbol}, its candle {late_s:+.1f} s after most others"
 
     def _all_written(self, open_ms: int) -> dict[str, datetime]:
         keys = {symbol for symbol, at_ms in self._world.book.recent() if at_ms == open_ms}

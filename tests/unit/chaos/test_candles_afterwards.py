@@ -12,6 +12,7 @@ from conf.names import HOUR_MS
 from streaming.reconcile.compare import Figures, Key
 from tests.chaos.candles.afterwards import Verdict, judge_stores
 from tests.chaos.candles.filtered import filtered_in
+from tests.chaos.candles.late import late_problems
 
 pytestmark = pytest.mark.unit
 
@@ -140,3 +141,14 @@ def test_filtered_records_are_read_from_a_scrape() -> None:
 {name}{{query="archive",observation="records",name="malformed"}} 5.0
 """
     assert filtered_in(text) == {"future": 3}
+
+
+def test_a_symbol_that_was_held_back_must_be_closed_after_most_others() -> None:
+    times = {("A", HOUR): 12_000, ("B", HOUR): 10_000, ("C", HOUR): 10_200, ("D", HOUR): 19_000}
+    told, problems = late_problems(times, [("A", HOUR)], 1.0)
+    assert told == [f"A {HOUR}: closed 1.8 s after most others"]
+    assert problems == []
+    assert (
+        len(late_problems(times, [("B", HOUR), ("E", HOUR), ("A", LATER.open_time_ms)], 1.0)[1])
+        == 3
+    )
