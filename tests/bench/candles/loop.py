@@ -24,7 +24,7 @@ from conf.names import HOUR_MS
 from tests.bench.candles.outcome import Outcome, Sample
 
 AT_ONCE = 10_000
-SAMPLE_ROWS = 200_000
+SAMPLE_ROWS = 50_000
 # Its default of a second puts a fast reader to sleep whenever its queue is full.
 OPTIONS = {"fetch.queue.backoff.ms": 10, "enable.auto.commit": False, "group.id": "bench-loop"}
 
