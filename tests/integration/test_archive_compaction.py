@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pandas as pd
 import pyarrow.dataset as ds
 import pytest
@@ -164,7 +165,7 @@ def test_the_query_compacts_closed_days_and_removes_expired_ones(
     assert execute(context, "SELECT query, batch_id FROM sink_commit") == [("archive", 4)]
 
 
-def test_spark_pandas_and_arrow_read_the_same(
+def test_spark_pandas_arrow_and_duckdb_read_the_same(
     hdfs_spark: SparkSession, context: PipelineContext, files: WebHDFS, tmp_path: Path
 ) -> None:
     fill(hdfs_spark, context)
@@ -180,14 +181,20 @@ def test_spark_pandas_and_arrow_read_the_same(
     arrow_rows = [
         (row["symbol"], row["trade_id"], row["price"], row["hour"]) for row in table.to_pylist()
     ]
+    copies = {
+        hour: copy_to_local(files, f"{root}/{folder}", tmp_path / folder)
+        for hour, folder in ((hour, f"date={DAY}/hour={hour:02d}") for hour in (0, 5))
+    }
     frame = pd.concat(
-        pd.read_parquet(path).assign(hour=hour)
-        for hour in (0, 5)
-        for path in copy_to_local(files, f"{root}/date={DAY}/hour={hour:02d}", tmp_path / str(hour))
+        pd.read_parquet(path).assign(hour=hour) for hour, paths in copies.items() for path in paths
     ).sort_values("kafka_offset")
     pandas_rows = list(
         zip(frame["symbol"], frame["trade_id"], frame["price"], frame["hour"], strict=True)
     )
-    assert spark_rows == arrow_rows == pandas_rows
+    duckdb_rows = duckdb.sql(
+        "SELECT symbol, trade_id, price, hour::int FROM "
+        f"read_parquet('{tmp_path}/*/*/*.parquet', hive_partitioning = true) ORDER BY kafka_offset"
+    ).fetchall()
+    assert spark_rows == arrow_rows == pandas_rows == duckdb_rows
     assert [row[1] for row in spark_rows] == [3, 1, 6, 2, 4]
     assert str(frame["trade_time"].dtype) == "datetime64[us, UTC]"

@@ -16,9 +16,9 @@ from conf.names import Namespace
 from conf.settings import DEFAULT_SYMBOLS, KafkaSettings
 from local.ports import PortClaims
 from local.process import ManagedProcess
-from tests.support.servers import Broker
 from tests.support.exchange import ExchangeServer, start_exchange
 from tests.support.producer_runs import ProducerProcess
+from tests.support.servers import Broker
 
 ROOT = Path(__file__).parents[3]
 SPEED = 360.0

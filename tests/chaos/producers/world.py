@@ -19,9 +19,9 @@ from conf.names import Namespace
 from conf.settings import KafkaSettings
 from local.ports import PortClaims
 from tests.chaos.producers.afterwards import BookFaults
-from tests.support.servers import Broker
 from tests.chaos.producers.fleet import ROOT, Fleet
 from tests.support.exchange import ExchangeServer, start_exchange
+from tests.support.servers import Broker
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT", "SOLUSDT")
 SPEED = 240.0
