@@ -141,7 +141,7 @@ def _pass_time(seconds: float, sampler: Sampler, say: Say) -> None:
     while (left_s := end_s - time.monotonic()) > 0:
         time.sleep(min(TELL_S, left_s))
         now = {name: round(some[-1][1]) for name, some in sampler.memory.items() if some}
-        say(f"{(seconds - left_s) / 60:5.1f} min  MiB {now}")
+        say(f"{(seconds - end_s + time.monotonic()) / 60:5.1f} min  MiB {now}")
 
 
 def _judge(outcome: Outcome, sampler: Sampler, seconds: float) -> None:
