@@ -87,6 +87,13 @@ chaos-producers: install ## some 200 faults against the producers, then topic ag
 chaos-candles: install ## kill -9 at every named point of a candles batch, outages of every store, then three stores against the exchange's book (SEED=1)
 	@$(BIN)/python -m tests.chaos.candles --seed $(SEED)
 
+.PHONY: realdata-candles soak
+realdata-candles: install ## 1,000 recorded hours of 10 symbols through the whole way, then three stores against the record
+	@$(BIN)/python -m tests.chaos.realdata
+
+soak: install ## half an hour at 2,000 trades/s: memory, batch time and files flat (MINUTES=30)
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30)
+
 bench: bench-producers bench-candles ## every benchmark
 
 bench-producers: install ## trades/s, latency to committed, burst, memory; python-binance on the same exchange (SEED=1)
@@ -103,6 +110,8 @@ lock: ## resolve the three lock files anew from pyproject.toml
 	$(COMPILE) pyproject.toml --python-platform aarch64-manylinux_2_28 -o requirements/linux-arm64.txt
 	$(COMPILE) pyproject.toml --python-platform aarch64-apple-darwin -o requirements/macos-arm64.txt
 	$(UV) pip compile --system-certs requirements/bootstrap.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements/bootstrap.txt
+
+	$(UV) pip compile --system-certs requirements/peers.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements/peers.txt
 
 .PHONY: clean
 clean: ## remove everything that was installed or written here

@@ -70,10 +70,15 @@ class Namespace:
         """HDFS folder of a query's checkpoint; the version changes with the query's shape."""
         return f"{self.hdfs_root}/checkpoints/{query}-v{CHECKPOINT_VERSIONS.get(query, 1)}"
 
+    @property
+    def candles_dir(self) -> str:
+        """Absolute HDFS folder of the final candles: ``date=YYYY-MM-DD/…parquet`` below it."""
+        return f"{self.hdfs_root}/candles"
+
     def candle_file(self, symbol: str, open_time_ms: int, revision: int) -> str:
         """Absolute HDFS path of one final candle; a repeated batch replaces it."""
         return (
-            f"{self.hdfs_root}/candles/date={utc_date(open_time_ms)}/"
+            f"{self.candles_dir}/date={utc_date(open_time_ms)}/"
             f"{symbol}-{open_time_ms}-r{revision}.parquet"
         )
 

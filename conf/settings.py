@@ -245,7 +245,7 @@ def _known_start(value: str) -> str:
             number.isdigit() and type(offset) is int and offset >= 0
             for number, offset in offsets.items()
         ):
-            message = "offsets are a JSON object: partition number → offset, such as {\"0\": 1200}"
+            message = 'offsets are a JSON object: partition number → offset, such as {"0": 1200}'
             raise ValueError(message)
     elif datetime.fromisoformat(value).tzinfo is None:
         message = f"{value} has no time zone; write 2026-01-31T12:00:00+00:00"

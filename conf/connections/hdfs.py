@@ -1,7 +1,8 @@
 """Files on HDFS over WebHDFS, for every part that is not Spark itself.
 
 Guarantee of `write_replacing`: a reader sees the old file or the whole new one, never half a file; behind
-an HttpFS gateway for a moment none. Repeating it leaves the same file.
+an HttpFS gateway for a moment none. Repeating it leaves the same file. A writer that
+is killed in between leaves a hidden file, which `remove_abandoned` clears away.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from conf.settings import HdfsSettings
 
 REQUEST_TIMEOUT_S = 30.0
 RENAME_REPLACING = "OVERWRITE"
+# Creating, writing and renaming a file are three requests: whoever is at it is done by then.
+ABANDONED_AFTER_S = 4 * REQUEST_TIMEOUT_S
 
 
 def open_hdfs(settings: HdfsSettings) -> WebHDFS:
@@ -62,6 +65,39 @@ def _put(files: WebHDFS, path: str, **parameters: str) -> requests.Response:
     )
     answer.raise_for_status()
     return answer
+
+
+def remove_abandoned(files: WebHDFS, folder: str, now_s: float) -> list[str]:
+    """Remove the temporary files of writers that were killed between writing and renaming.
+
+    Args:
+        files: where.
+        folder: the folder itself, not those below it; it may be absent.
+        now_s: wall clock, UTC epoch seconds; of the same time as the namenode's.
+
+    Returns:
+        The paths that are gone.
+
+    Raises:
+        OSError: if HDFS refuses or does not answer.
+    """
+    try:
+        found = files.ls(folder, detail=True)
+    except FileNotFoundError:
+        return []
+    abandoned = [
+        info["name"]
+        for info in found
+        if _is_temporary(posixpath.basename(info["name"]))
+        and now_s - info["modificationTime"] / 1000 > ABANDONED_AFTER_S
+    ]
+    for path in abandoned:
+        files.rm_file(path)
+    return abandoned
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def copy_to_local(files: WebHDFS, folder: str, target: Path) -> list[Path]:

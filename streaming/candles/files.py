@@ -14,13 +14,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.implementations.webhdfs import WebHDFS
 
 from conf.abort import AbortSwitch
+from conf.connections.hdfs import remove_abandoned
 from conf.contracts.candles import Candle
 from conf.names import Namespace, utc_time
 
 # Each file costs a few round trips to namenode and datanode; ten symbols close at the same moment.
 THREADS = 5
+# Hours change for a week at most (the watermark), and one of grace.
+NEWEST_DAYS = 8
 
 # As many digits as Parquet's decimals have; the usual 28 are too few for a large quote volume.
 _WIDE = Context(prec=38)
@@ -67,6 +71,21 @@ def _cell(candle: Candle, field: pa.Field) -> Any:
     if isinstance(value, Decimal):
         return value.quantize(Decimal(1).scaleb(-field.type.scale), context=_WIDE)
     return value
+
+
+def clear_up(files: WebHDFS, namespace: Namespace, now_s: float) -> list[str]:
+    """Remove what killed writers left in the newest days' folders; return the paths.
+
+    Only these can have been written to since the last start: each start looks at them.
+
+    Raises:
+        OSError: if HDFS refuses or does not answer.
+    """
+    try:
+        days = sorted(files.ls(namespace.candles_dir, detail=False))
+    except FileNotFoundError:
+        return []
+    return [path for day in days[-NEWEST_DAYS:] for path in remove_abandoned(files, day, now_s)]
 
 
 class CandleFiles:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
+import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
@@ -15,7 +17,7 @@ from conf.connections.schema_registry import SchemaRegistryError, with_registere
 from conf.contracts.trades import TRADE_SCHEMA_VERSION
 from conf.names import HOUR_MS
 from streaming.candles.balance import CandleBalance
-from streaming.candles.files import CandleFiles
+from streaming.candles.files import CandleFiles, clear_up
 from streaming.candles.hours import candle_hours
 from streaming.candles.sink import QUERY, CandleSink
 from streaming.candles.table import CandleTable
@@ -26,6 +28,8 @@ from streaming.fingerprint import guard_checkpoint, state_parts
 from streaming.gate import QueryRun
 from streaming.kafka_source import read_stream
 from streaming.preflight import topic_partitions
+
+log = structlog.get_logger(__name__)
 
 
 def build_sink(context: PipelineContext, balance: CandleBalance | None = None) -> CandleSink:
@@ -59,6 +63,7 @@ def start(
     Raises:
         StartError: if the topic is not there, the query does not fit its checkpoint, or a schema
             registry is configured and cannot be used.
+        OSError: if HDFS does not answer.
     """
     namespace = context.namespace
     run = run or QueryRun()
@@ -83,6 +88,8 @@ def start(
         speed=context.run.speed,
     )
     guard_checkpoint(context, QUERY, _shape(session, context, hours))
+    for path in clear_up(open_hdfs(context.hdfs), namespace, time.time()):
+        log.info("abandoned_file_removed", path=path)
     if balance is not None:
         balance.restart()
     sink = build_sink(context, balance)

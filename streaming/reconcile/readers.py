@@ -84,7 +84,7 @@ def from_postgres(
 def from_parquet(settings: HdfsSettings, namespace: Namespace) -> Iterator[Candle]:
     """Yield the candle of every visible file under `candles/`, each revision."""
     files = open_hdfs(settings)
-    root = f"{namespace.hdfs_root}/candles"
+    root = namespace.candles_dir
     if not files.exists(root):
         return
     for day in files.ls(root, detail=False):

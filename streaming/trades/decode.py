@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Set
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
@@ -51,10 +52,12 @@ def decode_records(
     others = {one: text for one, text in writers.items() if one != schema_id}
     header = F.substring("value", 1, WIRE_HEADER.size)
     body = F.expr(f"substring(value, {WIRE_HEADER.size + 1})")
+    columns = tuple(columns)
+    # Fields that nobody asks for are skipped; each text would be copied twice.
+    reading = {**_MODE, "avroSchema": _part_of_schema({"kind", *columns})}
     # The present id first: a record that has it costs nothing for the others.
-    record = F.when(header == _header(schema_id), from_avro(body, TRADE_SCHEMA_JSON, _MODE))
+    record = F.when(header == _header(schema_id), from_avro(body, TRADE_SCHEMA_JSON, reading))
     for other, text in others.items():
-        reading = {**_MODE, "avroSchema": TRADE_SCHEMA_JSON}
         record = record.when(header == _header(other), from_avro(body, text, reading))
     is_known = header.isin(*(_header(one) for one in (schema_id, *others)))
     is_unknown = (F.length("value") > WIRE_HEADER.size) & (
@@ -65,6 +68,12 @@ def decode_records(
         *(F.col(f"record.{name}") for name in columns),
         F.when(F.col("record.kind").isNull(), is_unknown & ~is_known).alias(UNKNOWN_SCHEMA_COLUMN),
     )
+
+
+def _part_of_schema(names: Set[str]) -> str:
+    schema = json.loads(TRADE_SCHEMA_JSON)
+    fields = [field for field in schema["fields"] if field["name"] in names]
+    return json.dumps({**schema, "fields": fields})
 
 
 def _header(schema_id: int) -> Column:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from botocore.exceptions import ClientError
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from conf.connections.hdfs import open_hdfs, write_replacing
+from conf.connections.hdfs import ABANDONED_AFTER_S, open_hdfs, write_replacing
 from conf.connections.postgres import READER_ROLE, connect, migrate
 from conf.connections.s3 import open_s3
 from conf.local_stack import LocalStackSettings
 from local.errors import LocalError
 from local.stack import LocalStack
+from streaming.candles.files import clear_up
 from tests.support.bundle import ROOT, Bundle
 from tests.support.eventually import eventually
 
@@ -98,6 +100,19 @@ def test_hdfs_gives_back_what_was_written(settings: Bundle) -> None:
     write_replacing(files, path, b"second" * 100_000)
     assert files.cat_file(path) == b"second" * 100_000
     assert [info["name"] for info in files.ls(os.path.dirname(path), detail=True)] == [path]
+
+
+def test_what_a_killed_writer_left_is_cleared_away_once_it_is_old(settings: Bundle) -> None:
+    files, namespace = open_hdfs(settings.hdfs), settings.namespace
+    assert clear_up(files, namespace, time.time()) == []
+    path = namespace.candle_file("BTCUSDT", 1_767_225_600_000, 1)
+    folder, name = os.path.split(path)
+    left = f"{folder}/.{name}.0123.tmp"
+    write_replacing(files, path, b"whole")
+    files.pipe_file(left, b"ha")
+    assert clear_up(files, namespace, time.time()) == []
+    assert clear_up(files, namespace, time.time() + ABANDONED_AFTER_S + 60) == [left]
+    assert files.ls(folder, detail=False) == [path]
 
 
 def test_spark_and_webhdfs_see_the_same_files(hdfs_spark: object, settings: Bundle) -> None:

@@ -165,7 +165,9 @@ def main() -> int:
     steps = Steps(console)
 
     def say(text: str) -> None:
-        console.print(f"[dim]{steps.elapsed_s:6.0f} s[/dim]  {text}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[dim]{steps.elapsed_s:6.0f} s[/dim]  {text}", highlight=False, soft_wrap=True
+        )
 
     with running_world() as world:
         bench = Bench(world, options, say)

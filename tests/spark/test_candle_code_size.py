@@ -1,0 +1,36 @@
+"""What Spark makes of the candles query stays compilable: a huge generated method is interpreted for ever."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conf.settings import CandleSettings
+from streaming.candles.hours import candle_hours
+from tests.support.candle_records import SCHEMA_ID
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+LIMIT = 8_000
+"""Bytes of a method above which HotSpot does not compile it, unless it is told to."""
+
+
+def test_no_generated_method_is_too_large_to_be_compiled(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([], "value binary")
+    hours = candle_hours(frame, CandleSettings(), schema_id=SCHEMA_ID, speed=1.0)
+    explain = spark._jvm.PythonSQLUtils.explainString
+    text = explain(hours._jdf.queryExecution(), "codegen")
+    sizes = [int(size) for size in re.findall(r"maxMethodCodeSize:(\d+)", text)]
+    assert sizes, "no generated code: the query is interpreted"
+    assert max(sizes) < LIMIT
+
+
+def test_huge_methods_are_compiled_all_the_same(spark: SparkSession) -> None:
+    options = spark.sparkContext.getConf().get("spark.driver.extraJavaOptions")
+    assert options is not None
+    assert "-XX:-DontCompileHugeMethods" in options
