@@ -110,7 +110,6 @@ lock: ## resolve the three lock files anew from pyproject.toml
 	$(COMPILE) pyproject.toml --python-platform aarch64-manylinux_2_28 -o requirements/linux-arm64.txt
 	$(COMPILE) pyproject.toml --python-platform aarch64-apple-darwin -o requirements/macos-arm64.txt
 	$(UV) pip compile --system-certs requirements/bootstrap.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements/bootstrap.txt
-
 	$(UV) pip compile --system-certs requirements/peers.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements/peers.txt
 
 .PHONY: clean

@@ -25,7 +25,18 @@ class DemoSettings(BaseSettings):
         6, ge=1, description="Passes of the first training; on 100 days validation gains no more."
     )
 
+    archive_every_s: float = Field(
+        20.0,
+        gt=0,
+        description="Wall seconds between two file sets of the archive; ten minutes of a clock × 180 are three seconds, which would leave the cores nothing else to do.",
+    )
+
     @property
     def speed(self) -> float:
         """Exchange seconds per wall second."""
         return 3600 / self.hour_seconds
+
+    @property
+    def archive_minutes(self) -> float:
+        """Exchange minutes between two file sets of the archive."""
+        return self.archive_every_s * self.speed / 60

@@ -79,6 +79,7 @@ def run_environment(
         "NEXTHOUR_VAR_DIR": str(var_dir),
         "NEXTHOUR_HISTORY_DAYS": str(settings.history_days),
         "NEXTHOUR_MODEL_EPOCHS": str(settings.epochs),
+        "NEXTHOUR_ARCHIVE_TRIGGER_MINUTES": f"{settings.archive_minutes:g}",
     }
 
 
