@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from conf.contracts.trades import RELEASED_SCHEMAS, TRADE_SCHEMA_VERSION
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS, TRADE_SCHEMA_VERSION
 
 CANDLE_ABORT_POINTS = (
     "batch_begun",

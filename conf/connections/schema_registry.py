@@ -13,7 +13,8 @@ import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from conf.contracts.errors import ContractError
-from conf.contracts.trades import TRADE_SCHEMA_JSON, writer_schemas
+from conf.contracts.trade_schemas import TRADE_SCHEMA_JSON
+from conf.contracts.trades import writer_schemas
 from conf.settings import KafkaSettings
 
 CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"

@@ -1,7 +1,6 @@
 """Codec of the topic `trades`: Confluent wire format (magic byte 0, 4-byte schema id, Avro body).
 
-Pure: bytes in, records out. The schema file beside this module is the contract; its released versions
-lie in `released/`, and where no registry gives ids their numbers are the schema ids.
+Pure: bytes in, records out. The contract is the schema in `trade_schemas`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -21,32 +19,17 @@ from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
 from conf.contracts.errors import ContractError
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS, TRADE_SCHEMA_JSON
 
 SCALE = 8
 UNIT = Decimal(10) ** SCALE
 INT64_MAX = 2**63 - 1
 WIRE_HEADER = struct.Struct(">bI")
 
-TRADE_SCHEMA_JSON: str = files(__package__).joinpath("trade.avsc").read_text(encoding="utf-8")
-TRADE_SCHEMA_VERSION = 2
-"""Number of the schema above among the released ones."""
 _SCHEMA = fastavro.parse_schema(json.loads(TRADE_SCHEMA_JSON))
 
 WriterSchemas = Mapping[int, Any]
 """Parsed Avro schemas by schema id."""
-
-
-def _released() -> dict[int, str]:
-    folder = files(__package__).joinpath("released")
-    numbers = range(1, TRADE_SCHEMA_VERSION + 1)
-    return {
-        number: folder.joinpath(f"trade-v{number}.avsc").read_text(encoding="utf-8")
-        for number in numbers
-    }
-
-
-RELEASED_SCHEMAS: Mapping[int, str] = MappingProxyType(_released())
-"""JSON of each released schema by its number, the current one included."""
 
 Kind = Literal["TRADE", "CLOSE", "GAP"]
 NEVER_EXISTED = "never_existed"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
-from conf.contracts.trades import RELEASED_SCHEMAS
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS
 from conf.settings import CandleSettings
 from streaming.candles.aggregate import aggregate_hours
 from streaming.trades.decode import RECORD_COLUMNS, decode_records

@@ -14,7 +14,7 @@ from conf.abort import AbortSwitch
 from conf.connections.hdfs import open_hdfs, write_replacing
 from conf.connections.postgres import connect
 from conf.connections.schema_registry import SchemaRegistryError, with_registered_id
-from conf.contracts.trades import TRADE_SCHEMA_VERSION
+from conf.contracts.trade_schemas import TRADE_SCHEMA_VERSION
 from conf.names import HOUR_MS
 from streaming.candles.balance import CandleBalance
 from streaming.candles.files import CandleFiles, clear_up

@@ -9,7 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 from pyspark.sql.avro.functions import from_avro
 
-from conf.contracts.trades import RELEASED_SCHEMAS, TRADE_SCHEMA_JSON, WIRE_HEADER
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS, TRADE_SCHEMA_JSON
+from conf.contracts.trades import WIRE_HEADER
 
 RECORD_COLUMNS = (
     "kind",

@@ -107,7 +107,7 @@ def test_a_query_whose_store_refuses_comes_back_by_itself_and_says_so(
         assert application.pid is not None
         os.kill(java_child(application.pid), signal.SIGKILL)
         assert application.wait(WAIT_S) == 1
-        assert "Spark is gone" in application.last_telling_line()
+        assert "Spark is gone" in application.log_text()
     finally:
         application.stop()
         ports.release()

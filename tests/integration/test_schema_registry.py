@@ -30,14 +30,8 @@ from conf.connections.schema_registry import (
     trades_subject,
     with_registered_id,
 )
-from conf.contracts.trades import (
-    RELEASED_SCHEMAS,
-    TRADE_SCHEMA_JSON,
-    TradeRecord,
-    decode,
-    encode,
-    writer_schemas,
-)
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS, TRADE_SCHEMA_JSON
+from conf.contracts.trades import TradeRecord, decode, encode, writer_schemas
 from conf.names import HOUR_MS
 from conf.producer import ProducerSettings
 from conf.settings import KafkaSettings

@@ -15,7 +15,8 @@ import fastavro
 import pytest
 from confluent_kafka import Producer
 
-from conf.contracts.trades import RELEASED_SCHEMAS, TradeRecord
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS
+from conf.contracts.trades import TradeRecord
 from conf.producer import ProducerSettings
 from nexthour.replay import count_topic
 from producers.kafka_producer import SinkConfig, open_producer

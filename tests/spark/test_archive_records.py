@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from conf.contracts.dead_letters import DeadLetter
-from conf.contracts.trades import INT64_MAX, RELEASED_SCHEMAS, TradeRecord
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS
+from conf.contracts.trades import INT64_MAX, TradeRecord
 from conf.names import HOUR_MS, utc_time
 from conf.settings import CandleSettings
 from streaming.archive.dead import dead_letters

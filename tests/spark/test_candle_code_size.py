@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from conf.settings import CandleSettings
 from streaming.candles.hours import candle_hours
@@ -21,7 +22,8 @@ LIMIT = 8_000
 
 
 def test_no_generated_method_is_too_large_to_be_compiled(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([], "value binary")
+    # of rows that the planner does not know: without any it makes no code
+    frame = spark.range(10).select(F.col("id").cast("string").cast("binary").alias("value"))
     hours = candle_hours(frame, CandleSettings(), schema_id=SCHEMA_ID, speed=1.0)
     explain = spark._jvm.PythonSQLUtils.explainString
     text = explain(hours._jdf.queryExecution(), "codegen")

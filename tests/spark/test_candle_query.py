@@ -15,7 +15,8 @@ import fastavro
 import pytest
 
 from conf.contracts.candles import Candle
-from conf.contracts.trades import RELEASED_SCHEMAS, Close, Gap, TradeRecord, encode
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS
+from conf.contracts.trades import Close, Gap, TradeRecord, encode
 from conf.names import HOUR_MS
 from conf.settings import CandleSettings
 from streaming.candles.aggregate import aggregate_hours
@@ -417,7 +418,7 @@ def test_huge_quantities_and_notionals_are_summed_exactly(spark: SparkSession) -
         for number in range(1, 400)
     ]
     trades += [
-        trade(400 + number, "92233720368.54775807", "80000", symbol="PEPEUSDT")
+        trade(400 + number, "92233720368.54775807", "8000", symbol="PEPEUSDT")
         for number in range(50)
     ]
     rows = hours_of(spark, wire([*trades, closing(trades, symbol="PEPEUSDT")]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from conf.contracts.trades import TRADE_SCHEMA_VERSION, Close, Gap, TradeRecord, scaled
+from conf.contracts.trade_schemas import TRADE_SCHEMA_VERSION
+from conf.contracts.trades import Close, Gap, TradeRecord, scaled
 from conf.names import HOUR_MS, hour_open_ms
 
 HOUR = 1_767_225_600_000  # 2026-01-01T00:00Z

@@ -19,7 +19,8 @@ import orjson
 import psutil
 from confluent_kafka import Consumer, TopicPartition
 
-from conf.contracts.trades import TRADE_SCHEMA_JSON, WIRE_HEADER
+from conf.contracts.trade_schemas import TRADE_SCHEMA_JSON
+from conf.contracts.trades import WIRE_HEADER
 from conf.names import HOUR_MS
 from tests.bench.candles.outcome import Outcome, Sample
 

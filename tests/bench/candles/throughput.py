@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from conf.contracts.trades import TRADE_SCHEMA_JSON, WIRE_HEADER
+from conf.contracts.trade_schemas import TRADE_SCHEMA_JSON
+from conf.contracts.trades import WIRE_HEADER
 from local.ports import PortClaims
 from tests.bench.candles.outcome import Outcome, Rate, rate
 from tests.bench.candles.peers import Peers

@@ -25,15 +25,8 @@ from conf.contracts.errors import ContractError
 from conf.contracts.feed import FeedState, FeedStatus, decode_feed_status, encode_feed_status
 from conf.contracts.forecasts import Forecast, decode_forecast, encode_forecast
 from conf.contracts.incidents import Incident, IncidentKind, decode_incident, encode_incident
-from conf.contracts.trades import (
-    RELEASED_SCHEMAS,
-    TRADE_SCHEMA_VERSION,
-    Close,
-    Gap,
-    TradeRecord,
-    decode,
-    encode,
-)
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS, TRADE_SCHEMA_VERSION
+from conf.contracts.trades import Close, Gap, TradeRecord, decode, encode
 from producers.errors import Reason
 
 pytestmark = pytest.mark.unit

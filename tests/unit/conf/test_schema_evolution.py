@@ -19,13 +19,8 @@ import pytest
 
 from conf.contracts import trades
 from conf.contracts.errors import ContractError
-from conf.contracts.trades import (
-    RELEASED_SCHEMAS,
-    TRADE_SCHEMA_JSON,
-    decode,
-    encode,
-    writer_schemas,
-)
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS, TRADE_SCHEMA_JSON
+from conf.contracts.trades import decode, encode, writer_schemas
 
 pytestmark = pytest.mark.unit
 

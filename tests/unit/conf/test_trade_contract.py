@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.contracts.errors import ContractError
+from conf.contracts.trade_schemas import RELEASED_SCHEMAS, TRADE_SCHEMA_JSON, TRADE_SCHEMA_VERSION
 from conf.contracts.trades import (
     INT64_MAX,
-    RELEASED_SCHEMAS,
-    TRADE_SCHEMA_JSON,
-    TRADE_SCHEMA_VERSION,
     Close,
     Gap,
     TradeRecord,

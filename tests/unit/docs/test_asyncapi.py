@@ -23,7 +23,7 @@ from conf.contracts.dead_letters import MAX_RAW_BYTES, DeadLetter
 from conf.contracts.feed import FeedStatus
 from conf.contracts.forecasts import Forecast
 from conf.contracts.incidents import Incident
-from conf.contracts.trades import TRADE_SCHEMA_JSON
+from conf.contracts.trade_schemas import TRADE_SCHEMA_JSON
 from conf.names import Namespace
 from conf.settings import KafkaSettings
 from producers.errors import Reason
