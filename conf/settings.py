@@ -294,6 +294,11 @@ class ArchiveSettings(BaseSettings):
         ge=1,
         description="A batch that has so many records is due at once: bounds a batch's sort, and works off the backlog of an outage without pauses.",
     )
+    tasks: int = Field(
+        1,
+        ge=1,
+        description="Spark tasks of a batch. With one it keeps a core busy for longer, but leaves the others to a closing hour; more on a cluster.",
+    )
     csv: bool = Field(False, description="Write each file set as CSV, too.")
     compact_after_minutes: float = Field(
         60.0, ge=0, description="Exchange minutes after a day's end until its files are compacted."

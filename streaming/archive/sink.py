@@ -142,8 +142,9 @@ class ArchiveSink:
         self, frame: DataFrame, own: BatchFiles, batch: BatchName
     ) -> tuple[BatchFigures, dict[str, str], list[LateHour]]:
         """Stage and send everything; return the figures, the files' names, and the late hours."""
+        tasks = self._context.archive.tasks
         judged = judge_records(
-            frame,
+            frame.coalesce(tasks),
             self._context.candle,
             schema_id=self._kafka.trades_schema_id,
             writers=self._kafka.trades_writer_schemas,
@@ -153,11 +154,11 @@ class ArchiveSink:
         targets: dict[str, str] = {}
         trades = markers = dead = 0
         if seen["trades"]:
-            stage_parquet(trade_rows(judged), self._url(own, "trades"), TRADE_ORDER)
+            stage_parquet(trade_rows(judged), self._url(own, "trades"), TRADE_ORDER, tasks)
             targets = self._targets(own, "trades", self._namespace.archive_dir, "parquet")
             trades = self._rows(targets)
         if seen["markers"]:
-            stage_parquet(marker_rows(judged), self._url(own, "markers"), MARKER_ORDER)
+            stage_parquet(marker_rows(judged), self._url(own, "markers"), MARKER_ORDER, tasks)
             marker_targets = self._targets(own, "markers", self._namespace.markers_dir, "parquet")
             markers = self._rows(marker_targets)
             targets |= marker_targets
@@ -167,7 +168,7 @@ class ArchiveSink:
         late = late_hours(judged) if seen["late"] else []
         if self._context.archive.csv and trades:
             source, url = self._url(own, "trades"), self._url(own, "csv")
-            stage_csv(frame.sparkSession, source, url, TRADE_ORDER)
+            stage_csv(frame.sparkSession, source, url, TRADE_ORDER, tasks)
             targets |= self._targets(own, "csv", self._namespace.archive_csv_dir, "csv")
         figures = BatchFigures(
             batch_id=batch.batch_id,

@@ -28,19 +28,22 @@ COMMITTER = {
 }
 
 
-def stage_parquet(rows: DataFrame, url: str, order: Sequence[str]) -> None:
+def stage_parquet(rows: DataFrame, url: str, order: Sequence[str], tasks: int) -> None:
     """Write rows (with `open_ms`) as one sorted Parquet file per hour.
 
     Args:
         rows: what to write.
         url: folder with its scheme; it must not exist.
         order: columns to sort by within an hour.
+        tasks: how many tasks may work at it, each on hours of its own.
     """
-    frame = _by_hour(rows, order)
+    frame = _by_hour(rows, order, tasks)
     frame.write.options(**PARQUET_OPTIONS, **COMMITTER).partitionBy(OPEN_MS).parquet(url)
 
 
-def stage_csv(session: SparkSession, source: str, url: str, order: Sequence[str]) -> None:
+def stage_csv(
+    session: SparkSession, source: str, url: str, order: Sequence[str], tasks: int
+) -> None:
     """Write staged trades once more, as one sorted CSV file with a header per hour.
 
     Times are ISO 8601 in UTC; prices and quantities are plain decimals, never in exponents.
@@ -48,12 +51,11 @@ def stage_csv(session: SparkSession, source: str, url: str, order: Sequence[str]
     rows = session.read.parquet(source)
     # As text they are plain (ANSI); Spark's CSV writer by itself writes 1E-8.
     plain = {name: rows[name].cast("string") for name in ("price", "quantity")}
-    frame = _by_hour(rows.withColumns(plain), order)
+    frame = _by_hour(rows.withColumns(plain), order, tasks)
     frame.write.options(**CSV_OPTIONS, **COMMITTER).partitionBy(OPEN_MS).csv(url)
 
 
-def _by_hour(rows: DataFrame, order: Sequence[str]) -> DataFrame:
-    tasks = rows.sparkSession.sparkContext.defaultParallelism
+def _by_hour(rows: DataFrame, order: Sequence[str], tasks: int) -> DataFrame:
     return rows.repartition(tasks, OPEN_MS).sortWithinPartitions(OPEN_MS, *order)
 
 

@@ -46,7 +46,7 @@ def judged(session: SparkSession, *records: TradeRecord | bytes | None) -> DataF
 def written(rows: DataFrame, tmp_path: Path) -> list[dict[str, Any]]:
     """Return rows as the archive's own files have them."""
     folder = tmp_path / "staged"
-    stage_parquet(rows, folder.as_uri(), ["kafka_offset"])
+    stage_parquet(rows, folder.as_uri(), ["kafka_offset"], 2)
     found = []
     for path in sorted(folder.glob("*/*.parquet")):
         found += pq.ParquetFile(path).read().to_pylist()
@@ -146,8 +146,8 @@ def test_an_old_record_is_late_only_if_nothing_else_is_wrong(spark: SparkSession
 def test_csv_is_plain(spark: SparkSession, tmp_path: Path) -> None:
     parquet, csv = (tmp_path / "parquet").as_uri(), (tmp_path / "csv").as_uri()
     odd = replace(trade(8, "0.00000001", "12345678901"), event_time_ms=None)
-    stage_parquet(trade_rows(judged(spark, odd, trade(7, "2"))), parquet, TRADE_ORDER)
-    stage_csv(spark, parquet, csv, TRADE_ORDER)
+    stage_parquet(trade_rows(judged(spark, odd, trade(7, "2"))), parquet, TRADE_ORDER, 2)
+    stage_csv(spark, parquet, csv, TRADE_ORDER, 2)
     (path,) = (tmp_path / "csv").glob(f"open_ms={HOUR}/*.csv")
     time = "2026-01-01T00:00:00.000Z"
     assert path.read_text().splitlines() == [
