@@ -15,13 +15,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from prometheus_client import Counter
 
 from conf.abort import AbortSwitch
 from conf.contracts.candles import Candle
 from streaming.candles.balance import CandleBalance
 from streaming.candles.files import CandleFiles
 from streaming.candles.provisional import ProvisionalCandles
-from streaming.candles.revisions import HourKey, allot, key_of
+from streaming.candles.revisions import Allotment, HourKey, allot, key_of
 from streaming.candles.table import Batch, CandleTable
 from streaming.candles.topic import CandleTopic
 from streaming.candles.verdict import Hour, judge, read_hour
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 QUERY = "candles"
+OUTCOMES = Counter(
+    "nexthour_candles",
+    "Final candles of batches, by what became of them; a repeated batch counts again.",
+    ["outcome"],
+)
 # Where the switch kills inside of Spark's own work: its job of a batch, and the write of the commit log.
 INSIDE_S = 0.02
 
@@ -113,6 +119,8 @@ class CandleSink:
         current = self._table.current(key_of(candle) for candle in candles)
         allotment = allot(candles, current, hours)
         self._abort.at("revisions_read")
+        for outcome in Allotment.__slots__:
+            OUTCOMES.labels(outcome).inc(len(getattr(allotment, outcome)))
         for candle in allotment.repaired:
             log.warning("repaired_hour_kept", symbol=candle.symbol, open_ms=candle.open_time_ms)
         for candle in allotment.truncated:

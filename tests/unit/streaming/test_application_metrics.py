@@ -8,12 +8,17 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streaming import alarms
+from streaming.archive import balance
+from streaming.candles import sink
 from streaming.errors import StartError
 from streaming.metrics import MetricsServer
 from streaming.progress import Progress
 from streaming.reports import RESTARTING, RUNNING, QueryFigures
 
 pytestmark = pytest.mark.unit
+
+COUNTERS = (alarms.TOLD, balance.RECORDS, sink.OUTCOMES)
 
 PROGRESS = Progress(
     7,
@@ -48,6 +53,14 @@ def test_metrics_of_all_queries_also_of_one_that_reported_nothing_yet() -> None:
     assert found[prefix + "state_rows", (candles,)] == 3
     read = (("name", "read"), ("observation", "records"), candles)
     assert found[prefix + "observed_total", read] == 9
+
+
+def test_what_sinks_count_and_the_process_uses_is_served_too() -> None:
+    with MetricsServer(0, figures) as server:
+        text = httpx.get(f"http://127.0.0.1:{server.port}/metrics").text
+    names = {family.name for family in text_string_to_metric_families(text)}
+    assert {metric.name for counter in COUNTERS for metric in counter.collect()} <= names
+    assert "process_resident_memory_bytes" in names
 
 
 def test_health_names_what_is_down() -> None:

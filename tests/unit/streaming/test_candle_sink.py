@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
+from prometheus_client import REGISTRY
 
 from conf.contracts.candles import Candle
 from streaming.candles.revisions import Current, HourKey, key_of
@@ -121,6 +122,19 @@ def test_empty_batch_touches_no_file_and_no_topic() -> None:
     stores.sink().store([], batch(0))
     assert "files" not in stores.log
     assert "topic" not in stores.log
+
+
+def test_what_became_of_candles_is_counted() -> None:
+    def counted(outcome: str) -> float:
+        return REGISTRY.get_sample_value("nexthour_candles_total", {"outcome": outcome}) or 0.0
+
+    outcomes = ("to_store", "unchanged", "truncated")
+    before = [counted(outcome) for outcome in outcomes]
+    stores = Stores()
+    sink = stores.sink()
+    for number, rows in enumerate((TRADES, TRADES, TRADES[1:])):  # the last has lost its first id
+        sink.store([row(rows, closes=[closing(TRADES)])], batch(number))
+    assert [counted(outcome) for outcome in outcomes] == [one + 1 for one in before]
 
 
 def test_repaired_hour_stays() -> None:
