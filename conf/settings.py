@@ -336,6 +336,9 @@ class SupervisionSettings(BaseSettings):
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Where /healthz and /metrics listen; unset means nowhere."
     )
+    repair_every_s: float = Field(
+        60.0, gt=0, description="How often an application with the archive makes wanted repairs."
+    )
 
 
 class ForecastSettings(BaseSettings):

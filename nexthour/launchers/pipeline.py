@@ -1,4 +1,4 @@
-"""One Spark application with all queries, and the monitor beside them."""
+"""One Spark application with all queries; the monitor and the repairs beside them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from nexthour.launchers.parts import archive_query, candles_query, forecast_query
 from streaming import monitor
 from streaming.application import run
+from streaming.repair import watch
 
 
 def main() -> int:
@@ -18,7 +19,7 @@ def main() -> int:
             "forecasts": forecast_query(),
             "archive": archive_query(),
         },
-        {monitor.NAME: monitor.run},
+        {monitor.NAME: monitor.run, watch.NAME: watch.run},
     )
 
 

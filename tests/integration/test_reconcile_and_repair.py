@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -24,7 +23,6 @@ from conf.contracts.incidents import IncidentKind, decode_incident
 from conf.names import HOUR_MS, utc_time
 from local.ports import PortClaims
 from nexthour.cli import app
-from producers.topics import ensure_topics
 from streaming.candles.files import CandleFiles
 from streaming.candles.sink import CandleSink
 from streaming.candles.table import Batch, CandleTable
@@ -39,9 +37,9 @@ from streaming.repair.job import disputed_hours, request, work_off
 from streaming.repair.requests import Wanted
 from streaming.repair.store import RepairStore
 from tests.support.bundle import ROOT, Bundle
-from tests.support.candle_run import context_of, execute, in_postgres
+from tests.support.candle_run import execute, in_postgres
 from tests.support.exchange import ExchangeServer, start_exchange
-from tests.support.repair_world import HOURS, SYMBOLS, World, archive_trades
+from tests.support.repair_world import EXCHANGE, HOURS, SYMBOLS, World, archive_trades, open_world
 
 pytestmark = pytest.mark.integration
 
@@ -56,13 +54,8 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
     def exchange(*, serves_historical_trades: bool) -> ExchangeServer:
         if serves_historical_trades not in started:
-            variables = {
-                "NEXTHOUR_STANDIN_HOLD": "true",
-                "NEXTHOUR_STANDIN_SYMBOLS": ",".join(SYMBOLS),
-                "NEXTHOUR_STANDIN_HISTORY_HOURS": "48",
-                "NEXTHOUR_STANDIN_TRADES_PER_HOUR": "600",
-                "NEXTHOUR_STANDIN_WEIGHT_LIMIT": "1000000",
-                "NEXTHOUR_STANDIN_SERVES_HISTORICAL_TRADES": str(serves_historical_trades),
+            variables = EXCHANGE | {
+                "NEXTHOUR_STANDIN_SERVES_HISTORICAL_TRADES": str(serves_historical_trades)
             }
             folder = tmp_path_factory.mktemp("exchange")
             started[serves_historical_trades] = start_exchange(variables, ports, folder)
@@ -76,15 +69,7 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
 @pytest.fixture
 def world(settings: Bundle, exchanges: Callable[..., ExchangeServer]) -> World:
-    exchange = exchanges(serves_historical_trades=True)
-    ensure_topics(settings.kafka, settings.run)
-    context = replace(
-        context_of(settings),
-        run=settings.run.model_copy(update={"symbols": SYMBOLS}),
-        exchange=exchange.settings,
-    )
-    status: Any = exchange.get("/status")
-    return World(context, exchange, int(status["live_start_ms"]) - 10 * HOUR_MS)
+    return open_world(settings, exchanges(serves_historical_trades=True))
 
 
 def test_what_is_damaged_in_any_store_is_found_and_repaired(world: World) -> None:

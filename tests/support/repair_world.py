@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from conf.connections.hdfs import open_hdfs, write_replacing
 from conf.contracts.candles import Candle
 from conf.contracts.trades import TradeRecord, unscaled
 from conf.names import HOUR_MS, utc_time
+from producers.topics import ensure_topics
 from streaming.archive.layout import hour_folder
 from streaming.archive.schema import TRADES
 from streaming.candles.query import build_sink
@@ -22,13 +23,24 @@ from streaming.candles.table import Batch
 from streaming.context import PipelineContext
 from streaming.reconcile.job import Report, Request, reconcile
 from streaming.repair.job import Repaired, request, work_off
+from tests.support.bundle import Bundle
 from tests.support.candle_records import closing, trade
 from tests.support.candle_rows import row
-from tests.support.candle_run import execute, in_all_stores
+from tests.support.candle_run import context_of, execute, in_all_stores
 from tests.support.exchange import ExchangeServer
 
 SYMBOLS = ("BTCUSDT", "DOTUSDT")
 HOURS = 4
+
+
+EXCHANGE = {
+    "NEXTHOUR_STANDIN_HOLD": "true",
+    "NEXTHOUR_STANDIN_SYMBOLS": ",".join(SYMBOLS),
+    "NEXTHOUR_STANDIN_HISTORY_HOURS": "48",
+    "NEXTHOUR_STANDIN_TRADES_PER_HOUR": "600",
+    "NEXTHOUR_STANDIN_WEIGHT_LIMIT": "1000000",
+}
+"""Variables of an exchange whose clock stands still, with a past."""
 
 
 @dataclass
@@ -100,6 +112,18 @@ class World:
 
     def requests(self) -> list[tuple[object, ...]]:
         return execute(self.context, "SELECT symbol, state, revision FROM repair ORDER BY 1")
+
+
+def open_world(settings: Bundle, exchange: ExchangeServer) -> World:
+    """Return the world of a test: its topics are made, its hours lie in the exchange's past."""
+    ensure_topics(settings.kafka, settings.run)
+    context = replace(
+        context_of(settings),
+        run=settings.run.model_copy(update={"symbols": SYMBOLS}),
+        exchange=exchange.settings,
+    )
+    status: Any = exchange.get("/status")
+    return World(context, exchange, int(status["live_start_ms"]) - 10 * HOUR_MS)
 
 
 def archive_trades(

@@ -12,6 +12,7 @@ from nexthour.launchers import pipeline
 from streaming import monitor
 from streaming.application import _running_beside
 from streaming.failures import one_line
+from streaming.repair import watch
 
 pytestmark = pytest.mark.unit
 
@@ -75,7 +76,9 @@ def test_what_runs_beside_ends_with_the_queries_and_cannot_end_them() -> None:
     assert ended == [(True, True)]
 
 
-def test_the_pipeline_runs_the_monitor_beside_its_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pipeline_runs_monitor_and_repairs_beside_its_queries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     given: list[tuple[dict[str, object], ...]] = []
 
     def take(*args: dict[str, object]) -> int:
@@ -86,4 +89,4 @@ def test_the_pipeline_runs_the_monitor_beside_its_queries(monkeypatch: pytest.Mo
     assert pipeline.main() == 0
     ((_, queries, beside),) = given
     assert list(queries) == ["candles", "forecasts", "archive"]
-    assert beside == {"monitor": monitor.run}
+    assert beside == {"monitor": monitor.run, "repair": watch.run}
