@@ -5,7 +5,7 @@ witness's last id is published or covered by a GAP. Trades of later hours may co
 and a CLOSE never waits for them when its witness came from the stream.
 
 A witness from REST has no ids. They are derived (first = last id of the hour before + 1, last =
-first + count - 1) and count only once it is shown that the hour ends there: by a published trade of a
+first + count - 1, ids that never existed left out of the count and of the first) and count only once it is shown that the hour ends there: by a published trade of a
 later hour, or by REST having no further trade of the hour.
 """
 
@@ -62,7 +62,7 @@ class Hours:
         self._halted: set[int] = set()
         self._passed_halted: list[int] = []
         self._disputed: list[int] = []
-        self._absent: dict[int, int] = {}
+        self._absent: dict[int, list[IdRange]] = {}
         self._proven: int | None = None
         self._contradictions = 0
 
@@ -79,9 +79,9 @@ class Hours:
         known.last = trade_id
         self._current = known
 
-    def absent(self, hour: int, ids: int) -> None:
+    def absent(self, hour: int, first: int, last: int) -> None:
         """Note ids that never existed, before a trade of this hour: its kline does not count them."""
-        self._absent[hour] = self._absent.get(hour, 0) + ids
+        self._absent.setdefault(hour, []).append(IdRange(first, last))
         self._derive_next()  # a witness may have come before
 
     def add_witness(self, close: Close) -> bool:
@@ -264,7 +264,7 @@ class Hours:
             if witness is None and hour not in self._halted:
                 return
             if witness is not None and witness.witness == "REST":
-                witness = self.pending[hour] = _with_ids(witness, first, self._absent.get(hour, 0))
+                witness = self.pending[hour] = _with_ids(witness, first, self._absent.get(hour, []))
             if witness is not None and witness.trades:
                 first = None if witness.last_trade_id is None else witness.last_trade_id + 1
             hour += HOUR_MS
@@ -296,9 +296,13 @@ class Hours:
         self._derive_next()
 
 
-def _with_ids(witness: Close, first: int | None, absent: int) -> Close:
+def _with_ids(witness: Close, first: int | None, absent: Sequence[IdRange]) -> Close:
     if not witness.trades:
         return replace(witness, first_trade_id=-1, last_trade_id=-1)
     if first is None:
         return witness
-    return replace(witness, first_trade_id=first, last_trade_id=first + witness.trades + absent - 1)
+    last = first + witness.trades + sum(ids.last - ids.first + 1 for ids in absent) - 1
+    for ids in sorted(absent, key=lambda ids: ids.first):
+        if ids.first == first:
+            first = ids.last + 1
+    return replace(witness, first_trade_id=first, last_trade_id=last)

@@ -57,7 +57,7 @@ class Start:
     expected_first: int | None
     begins_at_id: int | None = None
     skip_before_ms: int = 0
-    absent: tuple[tuple[int, int], ...] = ()  # (hour, ids that never existed), of open hours
+    absent: tuple[tuple[int, int, int], ...] = ()  # (hour, first and last id that never existed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,8 +286,8 @@ class Sequencer:
         self._last_time_ms = start.last_time_ms
         self._skip_before_ms = start.skip_before_ms
         self.hours = Hours(start.next_hour_ms, start.expected_first, start.begins_at_id)
-        for hour, ids in start.absent:
-            self.hours.absent(hour, ids)
+        for absent in start.absent:
+            self.hours.absent(*absent)
 
     def _publish(self, trade: Trade) -> list[Output]:
         """Advance over the next trade; returns it, or nothing if it is before the first hour."""
@@ -379,7 +379,7 @@ class Sequencer:
         self.counts.gaps_by_reason[name] = self.counts.gaps_by_reason.get(name, 0) + 1
         self._watch.declared(first, last, reason, now_ms)
         if reason.startswith(NEVER_EXISTED):
-            self.hours.absent(hour_open_ms(time_after), last - first + 1)
+            self.hours.absent(hour_open_ms(time_after), first, last)
         self._last = last
         return [
             gap_record(self.symbol, hour, gap, self._last_time_ms, now_ms) for hour, gap in gaps

@@ -38,9 +38,7 @@ def resumed(tail: Tail) -> Start | None:
     else:
         assert tail.first_time_ms is not None
         hour, first = hour_open_ms(tail.first_time_ms), tail.first_id
-    absent = tuple(
-        (at, last - first_id + 1) for (first_id, last), at in tail.absent.items() if at >= hour
-    )
+    absent = tuple((at, *ids) for ids, at in tail.absent.items() if at >= hour)
     return Start(tail.last_id, tail.last_time_ms or hour, hour, first, absent=absent)
 
 

@@ -426,7 +426,7 @@ def test_messages_that_changed_places_are_counted() -> None:
 
 def test_absent_ids_of_the_open_hour_count_in_its_derived_witness_after_a_restart() -> None:
     """The hour has ids 10, 11 and 15; 12 to 14 were declared before the restart."""
-    start = Start(14, H0, H0, 10, absent=((H0, 3),))
+    start = Start(14, H0, H0, 10, absent=((H0, 12, 14),))
     sequencer = Sequencer("BTCUSDT", POLICY, start)
     sequencer.on_trade(trade(15))
     sequencer.on_rest_klines([rest_kline(H0, 3)], None, H1, 1.0, H1)
@@ -436,6 +436,25 @@ def test_absent_ids_of_the_open_hour_count_in_its_derived_witness_after_a_restar
     assert isinstance(closed, TradeRecord)
     assert closed.close is not None
     assert (closed.close.first_trade_id, closed.close.last_trade_id) == (10, 15)
+
+
+def test_a_derived_witness_begins_after_absent_ids_between_two_hours() -> None:
+    """Id 10 is the last of the first hour, 11 never existed, the second hour has 12 and 13."""
+    sequencer = begun()
+    sequencer.on_trade(trade(10))
+    sequencer.on_rest_klines([rest_kline(H0, 1)], None, H1, 1.0, H1)
+    sequencer.on_trade(trade(12, H1))
+    for now_s in (2.0, 3.0):
+        again = [trade(12, H1, source="REST")]
+        sequencer.on_rest_trades(FetchTrades(11, 11), again, {}, now_s, H1)
+    sequencer.on_trade(trade(13, H1))
+    sequencer.on_rest_klines([rest_kline(H1, 2)], None, H2, 4.0, H2)
+    outputs = sequencer.on_trade(trade(14, H2))
+    assert brief(outputs) == ["t14", "close 1 REST"]
+    closed = outputs[-1]
+    assert isinstance(closed, TradeRecord)
+    assert closed.close is not None
+    assert (closed.close.first_trade_id, closed.close.last_trade_id) == (12, 13)
 
 
 def test_absent_ids_that_are_declared_after_the_witness_came_count_in_it() -> None:

@@ -99,4 +99,4 @@ def test_ids_that_never_existed_in_an_open_hour_are_known_again() -> None:
     fold_backwards(tail, (*closed, trade(13, H1), absent(14, 15, H1)))
     start = resumed(tail)
     assert start is not None
-    assert sorted(start.absent) == [(H1, 1), (H1, 2), (H1, 3)]
+    assert sorted(start.absent) == [(H1, 14, 15), (H1, 16, 16), (H1, 17, 19)]
