@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conf.connections.deferred_signals import deferred_signals
 from conf.settings import HdfsSettings, SparkSettings
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> Sp
         spark: master, memory and jars, used only where spark-submit did not decide.
         hdfs: the default file system.
     """
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
@@ -44,6 +46,10 @@ def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> Sp
         if spark.quick_jit:
             os.environ.setdefault("SPARK_SUBMIT_OPTS", QUICK_JIT)
         os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*arguments, "pyspark-shell"])
+    # Interrupted between its start and its first answer, the JVM would stay for ever: it ends with
+    # the pipe from here, but only once it has been able to say where it listens.
+    with deferred_signals():
+        SparkContext._ensure_initialized()  # noqa: SLF001 - what getOrCreate() does first
     builder = (
         SparkSession.builder.appName(app_name)
         .config("spark.hadoop.fs.defaultFS", hdfs.url)
