@@ -131,7 +131,7 @@ class ProducerSettings(BaseSettings):
         False, description="Wait until the active producer of the shard is gone, then take over."
     )
     takeover_after_s: float = Field(
-        5.0,
+        4.0,
         gt=0,
         description="A standby takes over when the active producer has shown no sign of life for so long.",
     )

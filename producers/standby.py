@@ -2,7 +2,8 @@
 
 The sign of life is the feed status that each producer publishes once a second, inside its
 transactions: whoever cannot commit any more shows none. Time counts only while the broker answers,
-so that an outage of Kafka is not taken for one of the producer. Taking over too soon would do no
+so that an outage of Kafka is not taken for one of the producer; after one the active producer has at
+least half of the time again, to be connected. Taking over too soon would do no
 harm: the older one is fenced, and nothing is doubled or lost.
 """
 
@@ -69,9 +70,10 @@ def wait_for_turn(
             if state is not None:
                 seen_s = now_s
             if now_s - asked_s >= 1.0:
-                asked_s = now_s
                 if _end(consumer, partition) is None:
-                    seen_s = time.monotonic()
+                    now_s = time.monotonic()
+                    seen_s = max(seen_s + now_s - asked_s, now_s - after_s / 2)
+                asked_s = now_s
             if now_s - seen_s >= after_s:
                 log.warning("the active producer shows no sign of life", shard=shard)
                 return

@@ -56,7 +56,8 @@ def test_a_standby_takes_over_within_ten_seconds(
         begun_s = time.monotonic()
         os.kill(pid, way)
         eventually(lambda: standby.metric("records_committed") > 0, 30, message="taken over")
-        assert time.monotonic() - begun_s < TAKEOVER_S
+        took_s = time.monotonic() - begun_s
+        assert took_s < TAKEOVER_S, standby.process.log_text()
         if way is signal.SIGSTOP:
             os.kill(pid, signal.SIGCONT)
             assert active.process.wait(30) == 3
