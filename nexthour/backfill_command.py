@@ -25,6 +25,7 @@ from nexthour.backfill_progress import ProgressBars
 from producers.errors import ProducerError
 from producers.listing import check_symbols
 from producers.rest_client import RestClient
+from streaming.failures import first_line
 from streaming.history.backfill import Outcome, Stores, backfill
 from streaming.history.dumps import DumpSource
 from streaming.history.folder import FolderSource, Grid, symbols_in
@@ -71,7 +72,7 @@ def run_backfill(options: Options) -> bool:
     try:
         outcomes = asyncio.run(_run(options, console))
     except (BackfillError, ProducerError, psycopg2.Error, requests.RequestException, OSError) as e:
-        raise LocalError((str(e).strip().splitlines() or [type(e).__name__])[0]) from e
+        raise LocalError(first_line(e)) from e
     rows, refused = sum(o.rows for o in outcomes), sum(len(o.refusals) for o in outcomes)
     seconds = time.monotonic() - started
     console.print(

@@ -6,6 +6,8 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -38,6 +40,17 @@ def _fail(message: str, code: int = EXIT_BAD_START) -> typer.Exit:
     return typer.Exit(code)
 
 
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """Turn what a person can mend into one line and the exit code of a bad start."""
+    try:
+        yield
+    except LocalError as error:
+        raise _fail(str(error)) from error
+    except ValidationError as error:
+        raise _fail(_first_problem(error)) from error
+
+
 @app.command()
 def demo(
     check: Annotated[
@@ -61,12 +74,8 @@ def demo(
 
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _on_sigterm)
-    try:
+    with _told_in_one_line():
         green = run_demo(check=check, history=history, started=started)
-    except LocalError as error:
-        raise _fail(str(error)) from error
-    except ValidationError as error:
-        raise _fail(_first_problem(error)) from error
     if not green:
         raise typer.Exit(EXIT_FAILED)
 
@@ -86,12 +95,8 @@ def replay(
     from nexthour.replay import run_replay
 
     signal.signal(signal.SIGTERM, _on_sigterm)
-    try:
+    with _told_in_one_line():
         green = run_replay(file, speed)
-    except LocalError as error:
-        raise _fail(str(error)) from error
-    except ValidationError as error:
-        raise _fail(_first_problem(error)) from error
     if not green:
         raise typer.Exit(EXIT_FAILED)
 
@@ -102,12 +107,8 @@ def live() -> None:
     from nexthour.live import run_live
 
     signal.signal(signal.SIGTERM, _on_sigterm)
-    try:
+    with _told_in_one_line():
         run_live()
-    except LocalError as error:
-        raise _fail(str(error)) from error
-    except ValidationError as error:
-        raise _fail(_first_problem(error)) from error
 
 
 @app.command()
@@ -151,18 +152,15 @@ def backfill(
         message = "choose one of --from-rest, --from-dumps and --from-folder DIR"
         raise _fail(message)
     signal.signal(signal.SIGTERM, _on_sigterm)
-    try:
-        options = Options(
-            kinds[0], from_folder, dumps_url, symbols, first=first, last=last, again=again
-        )
-        is_whole = run_backfill(options)
-    except KeyboardInterrupt as error:
-        message = "stopped; what is loaded stays, start again to go on"
-        raise _fail(message) from error
-    except LocalError as error:
-        raise _fail(str(error)) from error
-    except ValidationError as error:
-        raise _fail(_first_problem(error)) from error
+    with _told_in_one_line():
+        try:
+            options = Options(
+                kinds[0], from_folder, dumps_url, symbols, first=first, last=last, again=again
+            )
+            is_whole = run_backfill(options)
+        except KeyboardInterrupt as error:
+            message = "stopped; what is loaded stays, start again to go on"
+            raise _fail(message) from error
     if not is_whole:
         raise typer.Exit(EXIT_FAILED)
 
@@ -205,20 +203,15 @@ def reconcile(
     from nexthour.reconcile_command import run_reconcile
     from nexthour.run_environment import environment_of_run
 
-    try:
-        with environment_of_run(run, _var_dir()):
-            green = run_reconcile(
-                from_time=from_time,
-                until_time=until_time,
-                symbols=symbols,
-                stores=stores,
-                with_exchange=exchange,
-                json_file=json_file,
-            )
-    except LocalError as error:
-        raise _fail(str(error)) from error
-    except ValidationError as error:
-        raise _fail(_first_problem(error)) from error
+    with _told_in_one_line(), environment_of_run(run, _var_dir()):
+        green = run_reconcile(
+            from_time=from_time,
+            until_time=until_time,
+            symbols=symbols,
+            stores=stores,
+            with_exchange=exchange,
+            json_file=json_file,
+        )
     if not green:
         raise typer.Exit(EXIT_FAILED)
 
@@ -251,13 +244,8 @@ def repair(
     from nexthour.run_environment import environment_of_run
 
     choice = RepairChoice(symbol, hour, from_time, until_time, symbols, disputed, wanted)
-    try:
-        with environment_of_run(run, _var_dir()):
-            settled = run_repair(choice)
-    except LocalError as error:
-        raise _fail(str(error)) from error
-    except ValidationError as error:
-        raise _fail(_first_problem(error)) from error
+    with _told_in_one_line(), environment_of_run(run, _var_dir()):
+        settled = run_repair(choice)
     if not settled:
         raise typer.Exit(EXIT_FAILED)
 

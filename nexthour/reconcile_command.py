@@ -21,6 +21,7 @@ from nexthour.times import parse_symbols, parse_time
 from producers.errors import ProducerError
 from streaming.context import PipelineContext
 from streaming.errors import StreamingError
+from streaming.failures import first_line
 from streaming.reconcile.findings import Finding, Tally
 from streaming.reconcile.job import (
     EXCHANGE,
@@ -83,8 +84,7 @@ def run_reconcile(
 
 
 def _away(store: str, variable: str, error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"{store} cannot be read ({lines[0]}); is it up, and is {variable} right?"
+    return f"{store} cannot be read ({first_line(error)}); is it up, and is {variable} right?"
 
 
 def _show(report: Report, request: Request, steps: Steps) -> None:

@@ -18,6 +18,7 @@ from producers.errors import ProducerError
 from streaming.candles.revisions import HourKey
 from streaming.context import PipelineContext
 from streaming.errors import StreamingError
+from streaming.failures import first_line
 from streaming.reconcile.ranges import HourRange, time_text
 from streaming.repair.job import Repaired, disputed_hours, request, work_off
 
@@ -73,9 +74,8 @@ def run_repair(choice: RepairChoice, console: Console | None = None) -> bool:
 
 
 def _away(store: str, variable: str, error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     return (
-        f"{store} is away ({lines[0]}): is it up, and is {variable} right? "
+        f"{store} is away ({first_line(error)}): is it up, and is {variable} right? "
         "What was asked for stays wanted: nexthour repair --wanted"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,9 +28,15 @@ def environment_of_run(name: str | None, var_dir: Path) -> Iterator[None]:
     Raises:
         LocalError: if that run is not up; the message says which are.
     """
+    with variables_set({} if name is None else _of(name, list(running_systems(var_dir)))):
+        yield
+
+
+@contextmanager
+def variables_set(variables: Mapping[str, str]) -> Iterator[None]:
+    """Add variables to this process's environment for a while; afterwards it is as it was."""
     before = dict(os.environ)
-    if name is not None:
-        os.environ.update(_of(name, list(running_systems(var_dir))))
+    os.environ.update(variables)
     try:
         yield
     finally:

@@ -21,6 +21,7 @@ from local.process import ManagedProcess, answers
 from local.stack import LocalStack
 from nexthour.prepare import prepare
 from nexthour.progress import Steps
+from nexthour.run_environment import variables_set
 from nexthour.running import remove_note, write_note
 from producers.errors import ProducerError
 
@@ -184,13 +185,8 @@ class System:
     @contextmanager
     def settings_environment(self) -> Iterator[None]:
         """Let settings be read here as the run's own processes read them."""
-        before = dict(os.environ)
-        os.environ.update(self.environment)
-        try:
+        with variables_set(self.environment):
             yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
     def start_pipeline(self, launcher: str = "nexthour.launchers.pipeline") -> None:
         """Start a Spark application of the launchers and wait until its queries run."""

@@ -28,7 +28,7 @@ from producers.incidents import IncidentLog
 from producers.kafka_producer import SinkConfig, dispose, fence, open_producer
 from producers.listing import UNLISTED, check_symbols, refuse_unknown
 from producers.messages import PAST_TOLERANCE_MS, Limits, Parser
-from producers.metrics import MetricsServer
+from producers.metrics import metrics_server
 from producers.partitioner import symbols_of_shard
 from producers.questions import Policy
 from producers.reconnect import Reconnect, ReconnectPolicy
@@ -159,7 +159,7 @@ class Application:
         if port is None:
             yield
             return
-        with MetricsServer(port, self.totals, self.is_healthy) as server:
+        with metrics_server(port, self.totals, self.is_healthy) as server:
             log.debug("metrics", port=server.port)
             yield
 

@@ -5,14 +5,14 @@ The counters live as plain integers where things happen; they are read when some
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from conf.metrics_server import MetricsServer, PortTakenError
 from producers.errors import StartupError
 from producers.totals import COUNTERS, GAUGES, Totals
 
@@ -50,60 +50,21 @@ def _counter(name: str, text: str, label: str, values: Mapping[str, int]) -> Met
     return family
 
 
-class MetricsServer:
-    """Serves /metrics and /healthz on loopback from a thread. Use as a context manager."""
+def metrics_server(port: int, totals: Totals, is_healthy: Callable[[], bool]) -> MetricsServer:
+    """Return a server that listens already; as a context manager it serves.
 
-    def __init__(self, port: int, totals: Totals, is_healthy: Callable[[], bool]) -> None:
-        """Listen at once.
+    Raises:
+        StartupError: if the port is taken.
+    """
+    registry = CollectorRegistry()
+    registry.register(TotalsCollector(totals))
 
-        Raises:
-            StartupError: if the port is taken.
-        """
-        registry = CollectorRegistry()
-        registry.register(TotalsCollector(totals))
+    def health() -> tuple[bool, bytes]:
+        return (True, b"ok") if is_healthy() else (False, b"no")
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if self.path == "/metrics":
-                    self._reply(200, CONTENT_TYPE_LATEST, generate_latest(registry))
-                elif self.path == "/healthz":
-                    healthy = is_healthy()
-                    self._reply(200 if healthy else 503, "text/plain", b"ok" if healthy else b"no")
-                else:
-                    self._reply(404, "text/plain", b"/metrics or /healthz")
-
-            def _reply(self, status: int, content_type: str, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing: a scrape is no event."""
-
-        try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        except OSError as error:
-            message = (
-                f"port {port} for metrics cannot be opened ({error.strerror}); "
-                "set NEXTHOUR_PRODUCER_METRICS_PORT to a free one"
-            )
-            raise StartupError(message) from error
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> MetricsServer:
-        """Start serving."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop serving and free the port."""
-        self._server.shutdown()
-        self._server.server_close()
+    try:
+        return MetricsServer(
+            port, partial(generate_latest, registry), health, "NEXTHOUR_PRODUCER_METRICS_PORT"
+        )
+    except PortTakenError as error:
+        raise StartupError(str(error)) from error

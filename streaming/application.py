@@ -30,7 +30,7 @@ from streaming.alarms import alarms_of
 from streaming.context import PipelineContext
 from streaming.errors import StartError
 from streaming.failures import one_line
-from streaming.metrics import MetricsServer
+from streaming.metrics import metrics_server
 from streaming.preflight import check_stores
 from streaming.progress import JobStatus
 from streaming.reports import FAILED as QUERY_FAILED
@@ -92,7 +92,7 @@ def _run(
                 check=query.check,
             )
         if context.supervision.metrics_port is not None:
-            server = MetricsServer(context.supervision.metrics_port, partial(_figures, reports))
+            server = metrics_server(context.supervision.metrics_port, partial(_figures, reports))
             stack.enter_context(server)
             log.info("metrics are served", port=server.port)
         stack.enter_context(_running_beside(beside, context, stop))

@@ -5,6 +5,12 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, its type's name if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def one_line(error: BaseException) -> str:
     """Return the line of an error that tells most: the last of a Python traceback, else the first."""
     if isinstance(error, ValidationError):

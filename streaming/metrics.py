@@ -5,14 +5,11 @@ The figures live where reports arrive; they are read when somebody asks.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     REGISTRY,
     CollectorRegistry,
     generate_latest,
@@ -20,6 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from conf.metrics_server import MetricsServer, PortTakenError
 from streaming.errors import StartError
 from streaming.reports import RUNNING, QueryFigures
 
@@ -121,66 +119,26 @@ def complaints(queries: Iterable[QueryFigures], now_s: float) -> list[str]:
     return [line for line in lines if line]
 
 
-class MetricsServer:
-    """Serves /metrics and /healthz on loopback from a thread. Use as a context manager.
+def metrics_server(port: int, figures: Figures) -> MetricsServer:
+    """Return a server that listens already; as a context manager it serves.
 
     /healthz answers 503 with one line per query that is down or has not committed for long.
+
+    Raises:
+        StartError: if the port is taken.
     """
+    registry = CollectorRegistry()
+    registry.register(QueriesCollector(figures))
 
-    def __init__(self, port: int, figures: Figures) -> None:
-        """Listen at once; port 0 takes a free one.
+    def exposition() -> bytes:
+        # and what the sinks and alarms of this process count, with its memory and time
+        return generate_latest(registry) + generate_latest(REGISTRY)
 
-        Raises:
-            StartError: if the port is taken.
-        """
-        registry = CollectorRegistry()
-        registry.register(QueriesCollector(figures))
+    def health() -> tuple[bool, bytes]:
+        lines = complaints(figures(), time.monotonic())
+        return not lines, "\n".join(lines or ["ok"]).encode()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if self.path == "/metrics":
-                    # and what the sinks and alarms of this process count, with its memory and time
-                    text = generate_latest(registry) + generate_latest(REGISTRY)
-                    self._reply(200, CONTENT_TYPE_LATEST, text)
-                elif self.path == "/healthz":
-                    lines = complaints(figures(), time.monotonic())
-                    body = "\n".join(lines or ["ok"]).encode()
-                    self._reply(503 if lines else 200, "text/plain", body)
-                else:
-                    self._reply(404, "text/plain", b"/metrics or /healthz")
-
-            def _reply(self, status: int, content_type: str, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing: a scrape is no event."""
-
-        try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        except OSError as error:
-            message = (
-                f"port {port} for metrics cannot be opened ({error.strerror}); "
-                "set NEXTHOUR_SUPERVISION_METRICS_PORT to a free one"
-            )
-            raise StartError(message) from error
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> MetricsServer:
-        """Start serving."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop serving and free the port."""
-        self._server.shutdown()
-        self._server.server_close()
+    try:
+        return MetricsServer(port, exposition, health, "NEXTHOUR_SUPERVISION_METRICS_PORT")
+    except PortTakenError as error:
+        raise StartError(str(error)) from error

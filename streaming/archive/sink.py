@@ -43,7 +43,7 @@ from streaming.archive.staging import rows_in, stage_csv, stage_parquet, staged_
 from streaming.context import PipelineContext
 from streaming.errors import SinkError
 from streaming.repair.requests import request_repairs
-from streaming.trades.predicate import REASONS
+from streaming.trades.predicate import REASONS, rejection_counts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -200,16 +200,13 @@ def _count(judged: DataFrame) -> Mapping[str, int]:
     Spark do not arrive inside foreachBatch.)
     """
     is_kept = F.col("rejection").isNull()
-    reasons = [
-        F.count(F.when(F.col("rejection") == reason, True)).alias(reason) for reason in REASONS
-    ]
     counted = judged.agg(
         F.count(F.lit(1)).alias("read"),
         F.count(F.when(is_trade(), True)).alias("trades"),
         F.count(F.when(is_marker(), True)).alias("markers"),
         F.count(F.when(F.col("is_late"), True)).alias("late"),
         F.max(F.when(is_kept, F.col("received_time_ms"))).alias("clock_ms"),
-        *reasons,
+        *rejection_counts(),
     )
     seen: dict[str, int] = counted.collect()[0].asDict()
     return seen

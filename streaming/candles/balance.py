@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conf.names import HOUR_MS
+from streaming.candles.hours import KEPT, OBSERVATION, READ
 from streaming.candles.revisions import HourKey
 from streaming.progress import Progress
 from streaming.trades.predicate import REASONS
-
-OBSERVATION = "records"
-KEPT = ("trades", "closes", "gaps")
 
 DEFAULT_KEEP_DAYS = 8
 # Reports follow their batch within a second; a lost one must not be remembered for ever.
@@ -98,7 +96,7 @@ class CandleBalance:
 
 
 def _observed(input_rows: int, counts: Mapping[str, int], kept: int) -> list[str]:
-    read = counts.get("read", 0)
+    read = counts.get(READ, 0)
     rejected = sum(counts.get(reason, 0) for reason in REASONS)
     lines = []
     if read != input_rows:

@@ -11,7 +11,7 @@ from conf.contracts.trade_schemas import RELEASED_SCHEMAS
 from conf.settings import CandleSettings
 from streaming.candles.aggregate import aggregate_hours
 from streaming.trades.decode import RECORD_COLUMNS, decode_records
-from streaming.trades.predicate import REASONS, rejection
+from streaming.trades.predicate import REASONS, rejection, rejection_counts
 
 OBSERVATION = "records"
 READ = "read"
@@ -69,5 +69,4 @@ def record_counts() -> list[Column]:
     kept = [
         F.count_if(reason.isNull() & (kind == value)).alias(name) for name, value in KEPT.items()
     ]
-    rejected = [F.count_if(reason == name).alias(name) for name in REASONS]
-    return [F.count(F.lit(1)).alias(READ), *kept, *rejected]
+    return [F.count(F.lit(1)).alias(READ), *kept, *rejection_counts()]

@@ -24,6 +24,7 @@ from conf.producer import ProducerSettings
 from conf.settings import ExchangeSettings, HdfsSettings, PostgresSettings, RunSettings
 from producers.errors import ProducerError
 from producers.rest_client import RestClient
+from streaming.failures import first_line
 from streaming.history.fetch import History, fetch_history
 from streaming.history.files import write_file
 from streaming.history.ledger import backfilled_symbols
@@ -108,8 +109,7 @@ def main() -> int:
         requests.RequestException,
         OSError,
     ) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        sys.stderr.write(f"history: {lines[0]}\n")
+        sys.stderr.write(f"history: {first_line(error)}\n")
         return CANNOT_START
     hours = sum(len(bars) for bars in history.bars.values())
     log.info(

@@ -17,6 +17,7 @@ from conf.logs import configure_logging
 from producers.errors import ProducerError
 from streaming.context import PipelineContext
 from streaming.errors import StreamingError
+from streaming.failures import first_line
 from streaming.reconcile.ranges import time_text
 from streaming.repair.job import Repaired, work_off
 
@@ -45,8 +46,7 @@ def main(arguments: list[str]) -> int:
         KafkaException,
         OSError,
     ) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        sys.stderr.write(f"repair: {lines[0]}\n")
+        sys.stderr.write(f"repair: {first_line(error)}\n")
         return CANNOT_RUN
     return 0 if all(hour.is_settled or hour.state == "wanted" for hour in done) else FAILED
 

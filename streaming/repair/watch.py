@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException
 from producers.errors import ProducerError
 from streaming.context import PipelineContext
 from streaming.errors import StreamingError
+from streaming.failures import first_line
 from streaming.repair.job import Repaired, work_off
 
 NAME = "repair"
@@ -28,8 +29,7 @@ def run(context: PipelineContext, stop: threading.Event) -> None:
         try:
             asyncio.run(work_off(context, on_hour=_say))
         except (StreamingError, ProducerError, psycopg2.Error, KafkaException, OSError) as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            log.warning("repairs_put_off", reason=lines[0])
+            log.warning("repairs_put_off", reason=first_line(error))
 
 
 def _say(hour: Repaired) -> None:

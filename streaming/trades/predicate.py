@@ -114,3 +114,8 @@ def rejection(settings: CandleSettings, speed: float) -> Column:
         .when(kind == "GAP", F.when(_bad_gap(), MALFORMED))
         .otherwise(MALFORMED)
     )
+
+
+def rejection_counts() -> list[Column]:
+    """Return one aggregate per reason, named by it, over rows with the column `rejection`."""
+    return [F.count_if(F.col("rejection") == reason).alias(reason) for reason in REASONS]

@@ -10,7 +10,7 @@ import pytest
 from conf.names import HOUR_MS
 from producers.errors import StartupError
 from producers.messages import Trade
-from producers.metrics import MetricsServer
+from producers.metrics import metrics_server
 from producers.questions import Policy, Start
 from producers.sequence import Sequencer
 from producers.totals import Totals
@@ -43,7 +43,7 @@ def test_metrics_and_health_are_served() -> None:
     totals.start_session([sequencer("BTCUSDT", 0, 3)])
     totals.sink.dead_by_reason["bad_price"] = 2
     healthy = [True]
-    with MetricsServer(0, totals, lambda: healthy[0]) as server:
+    with metrics_server(0, totals, lambda: healthy[0]) as server:
         url = f"http://127.0.0.1:{server.port}"
         lines = httpx.get(f"{url}/metrics").text.splitlines()
         assert 'nexthour_producer_trades_published_total{symbol="BTCUSDT"} 3.0' in lines
@@ -62,4 +62,4 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartupError, match=rf"port {port} .* NEXTHOUR_PRODUCER_METRICS_PORT"):
-            MetricsServer(port, Totals(), lambda: True)
+            metrics_server(port, Totals(), lambda: True)

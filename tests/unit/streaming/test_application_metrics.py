@@ -12,7 +12,7 @@ from streaming import alarms
 from streaming.archive import balance
 from streaming.candles import sink
 from streaming.errors import StartError
-from streaming.metrics import MetricsServer
+from streaming.metrics import metrics_server
 from streaming.progress import Progress
 from streaming.reports import RESTARTING, RUNNING, QueryFigures
 
@@ -36,7 +36,7 @@ def figures() -> list[QueryFigures]:
 
 
 def test_metrics_of_all_queries_also_of_one_that_reported_nothing_yet() -> None:
-    with MetricsServer(0, figures) as server:
+    with metrics_server(0, figures) as server:
         text = httpx.get(f"http://127.0.0.1:{server.port}/metrics").text
     found = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -56,7 +56,7 @@ def test_metrics_of_all_queries_also_of_one_that_reported_nothing_yet() -> None:
 
 
 def test_what_sinks_count_and_the_process_uses_is_served_too() -> None:
-    with MetricsServer(0, figures) as server:
+    with metrics_server(0, figures) as server:
         text = httpx.get(f"http://127.0.0.1:{server.port}/metrics").text
     names = {family.name for family in text_string_to_metric_families(text)}
     assert {metric.name for counter in COUNTERS for metric in counter.collect()} <= names
@@ -65,7 +65,7 @@ def test_what_sinks_count_and_the_process_uses_is_served_too() -> None:
 
 def test_health_names_what_is_down() -> None:
     queries = figures()
-    with MetricsServer(0, lambda: queries) as server:
+    with metrics_server(0, lambda: queries) as server:
         url = f"http://127.0.0.1:{server.port}"
         answer = httpx.get(f"{url}/healthz")
         assert (answer.status_code, answer.text) == (200, "ok")
@@ -77,7 +77,7 @@ def test_health_names_what_is_down() -> None:
 
 def test_a_taken_port_is_said_in_one_line() -> None:
     with (
-        MetricsServer(0, figures) as server,
+        metrics_server(0, figures) as server,
         pytest.raises(StartError, match="NEXTHOUR_SUPERVISION_METRICS_PORT"),
     ):
-        MetricsServer(server.port, figures)
+        metrics_server(server.port, figures)

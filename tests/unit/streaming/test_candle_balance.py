@@ -6,7 +6,7 @@ import pytest
 
 from conf.names import HOUR_MS
 from streaming.candles.balance import CandleBalance
-from streaming.candles.hours import COUNTS, KEPT, OBSERVATION
+from streaming.candles.hours import COUNTS, OBSERVATION
 from streaming.progress import Progress
 from tests.support.candle_records import HOUR
 
@@ -18,13 +18,6 @@ BTC, ETH = ("BTCUSDT", HOUR), ("ETHUSDT", HOUR)
 def progress(batch_id: int, rows: int, **counts: int) -> Progress:
     observed = dict.fromkeys(COUNTS, 0) | counts
     return Progress(batch_id, input_rows=rows, observed={OBSERVATION: observed})
-
-
-def test_the_names_of_the_counts_are_those_of_the_query() -> None:
-    from streaming.candles import balance
-
-    assert tuple(KEPT) == balance.KEPT
-    assert OBSERVATION == balance.OBSERVATION
 
 
 def test_a_batch_that_adds_up() -> None:
