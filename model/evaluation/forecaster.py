@@ -1,0 +1,50 @@
+"""What the harness asks of a forecaster: fit on rows of the past, then quantiles of z for later rows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from model.dataset import Windows
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Quantile levels of every forecast, the columns q05 … q95 of `predictions.parquet`."""
+
+Floats = npt.NDArray[np.float64]
+
+
+class Fitted(Protocol):
+    """A forecaster that was fitted; deterministic and without state."""
+
+    def quantiles(self, rows: Windows) -> Floats:
+        """Return (rows, `LEVELS`) quantiles of z = next log-return / sigma, rising in each row.
+
+        Each row is a function of that row's inputs alone: which other rows are there changes
+        nothing. `rows.z` is never looked at.
+        """
+        ...
+
+
+class Forecaster(Protocol):
+    """A kind of model.
+
+    Attributes:
+        name: as in `--models` and in the column `model`.
+        is_seeded: whether its fit depends on the seed; one that does not is fitted once.
+    """
+
+    name: str
+    is_seeded: bool
+
+    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
+        """Fit on rows of the past.
+
+        Args:
+            rows: training rows of the volatile coins, usable, z known, ordered by hour and coin.
+            validation: the rows of the last days before the fit, later than `rows` by the embargo;
+                for early stopping and λ.
+            seed: of all randomness.
+        """
+        ...
