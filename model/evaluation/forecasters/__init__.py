@@ -1,0 +1,12 @@
+"""Forecasters by the name used in `--models`; each file is one family."""
+
+from __future__ import annotations
+
+from model.evaluation.forecaster import Forecaster
+from model.evaluation.forecasters.naive import Drift, Naive
+from model.evaluation.forecasters.rule import ReversalRule, SeasonalNaive
+
+_ALL: tuple[Forecaster, ...] = (Naive(), Drift(), SeasonalNaive(), ReversalRule())
+
+FORECASTERS: dict[str, Forecaster] = {forecaster.name: forecaster for forecaster in _ALL}
+"""Every forecaster that needs no cluster, in the order of the report."""

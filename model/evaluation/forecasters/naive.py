@@ -1,0 +1,32 @@
+"""The last close, with or without the average move: naive and drift. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.dataset import Windows
+from model.evaluation.forecaster import Fitted
+from model.evaluation.forecasters.banded import TARGET_CLIP, Constant, with_bands
+
+
+class Naive:
+    """Next close = last close, with EWMA volatility × empirical quantiles of z: what to beat."""
+
+    name = "naive"
+    is_seeded = False
+
+    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
+        """Take the bands from the training rows; `validation` and `seed` are not used."""
+        return with_bands(Constant(0.0), rows)
+
+
+class Drift:
+    """Next z = mean z of training: a random walk with drift."""
+
+    name = "drift"
+    is_seeded = False
+
+    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
+        """Take mean and bands from the training rows; `validation` and `seed` are not used."""
+        mean = float(np.nanmean(np.clip(rows.z, -TARGET_CLIP, TARGET_CLIP)))
+        return with_bands(Constant(mean), rows)
