@@ -55,7 +55,8 @@ class Banded:
 
     def quantiles(self, rows: Windows) -> Floats:
         """Return (rows, `LEVELS`) quantiles of z."""
-        return self.point(rows)[:, None] + np.asarray(self.offsets)[None, :]
+        quantiles: Floats = self.point(rows)[:, None] + np.asarray(self.offsets)[None, :]
+        return quantiles
 
 
 def with_bands(point: Point, rows: Windows) -> Banded:
