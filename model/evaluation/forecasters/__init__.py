@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from model.evaluation.forecaster import Forecaster
+from model.evaluation.forecasters.boosting import GradientBoosting
+from model.evaluation.forecasters.linear import Autoregression, Ridge
 from model.evaluation.forecasters.naive import Drift, Naive
+from model.evaluation.forecasters.quantile_regression import QuantileRegression
 from model.evaluation.forecasters.rule import ReversalRule, SeasonalNaive
 
-_ALL: tuple[Forecaster, ...] = (Naive(), Drift(), SeasonalNaive(), ReversalRule())
+_ALL: tuple[Forecaster, ...] = (
+    Naive(),
+    Drift(),
+    SeasonalNaive(),
+    ReversalRule(),
+    Autoregression(),
+    Ridge(),
+    QuantileRegression(),
+    GradientBoosting(),
+)
 
 FORECASTERS: dict[str, Forecaster] = {forecaster.name: forecaster for forecaster in _ALL}
 """Every forecaster that needs no cluster, in the order of the report."""

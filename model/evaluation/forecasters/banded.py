@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from model.baselines import empirical_quantiles
+from model.baselines import MIN_GAP, empirical_quantiles
 from model.dataset import Windows
 from model.evaluation.forecaster import LEVELS
 
@@ -66,3 +66,18 @@ def with_bands(point: Point, rows: Windows) -> Banded:
         ValueError: if no row has a target.
     """
     return Banded(point, empirical_quantiles(rows.z - point(rows), LEVELS))
+
+
+def uncrossed(quantiles: Floats) -> Floats:
+    """Return (rows, levels) that rise in each row; the median stays, what crossed is moved outwards.
+
+    Args:
+        quantiles: of z, each level from a model of its own.
+    """
+    out = quantiles.copy()
+    middle = out.shape[1] // 2
+    for index in range(1, middle + 1):
+        below, above = middle - index, middle + index
+        out[:, below] = np.minimum(out[:, below], out[:, below + 1] - MIN_GAP)
+        out[:, above] = np.maximum(out[:, above], out[:, above - 1] + MIN_GAP)
+    return out

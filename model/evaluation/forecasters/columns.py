@@ -1,6 +1,9 @@
-"""Columns of the rows by the names of `model.feature_spec`, as float64. Pure."""
+"""Columns of the rows by the names of `model.feature_spec`, and the flat table made of them. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,35 +13,56 @@ from model.feature_spec import CONTEXT_HOURS, SEQUENCE_NAMES, STATIC_NAMES
 
 Floats = npt.NDArray[np.float64]
 
+OWN_LAGS = 24
+OTHERS_LAGS = 4
 
-def sequence_column(rows: Windows, name: str, lag: int = 0) -> Floats:
-    """Return (rows,) of a sequence feature, `lag` hours before the last known hour.
 
-    Args:
-        rows: windows of the default feature order.
-        name: one of `SEQUENCE_NAMES`.
-        lag: 0 … `CONTEXT_HOURS` − 1.
+class Column(NamedTuple):
+    """A feature of a row.
+
+    Attributes:
+        name: of `SEQUENCE_NAMES` or `STATIC_NAMES`.
+        lag: hours before the last known hour; 0 for a static feature.
+    """
+
+    name: str
+    lag: int = 0
+
+
+RETURN_LAGS = tuple(Column("own_return", lag) for lag in range(OWN_LAGS))
+
+COLUMNS = (
+    *RETURN_LAGS,
+    *(Column(name, lag) for name in ("market_return", "lead_return") for lag in range(OTHERS_LAGS)),
+    *(Column(name) for name in ("range", "close_location", "volume_z")),
+    *(Column(name) for name in STATIC_NAMES),
+)
+"""What models without a memory see of a row, coin-pooled: the groups of the ablation in which
+each had its part (own lags, other coins, bar shape, volume, volatility, momentum, calendar).
+"""
+
+
+def column(rows: Windows, which: Column) -> Floats:
+    """Return (rows,) of a feature.
 
     Raises:
         ValueError: if there is no such feature or the sequence is not that long.
     """
-    if not 0 <= lag < CONTEXT_HOURS:
-        message = f"lag {lag} is not in the {CONTEXT_HOURS} h of a sequence"
+    if which.name in STATIC_NAMES:
+        values = rows.inputs["static"][:, STATIC_NAMES.index(which.name)]
+    elif which.name in SEQUENCE_NAMES and 0 <= which.lag < CONTEXT_HOURS:
+        step = CONTEXT_HOURS - 1 - which.lag
+        values = rows.inputs["sequence"][:, step, SEQUENCE_NAMES.index(which.name)]
+    else:
+        message = f"a row has no feature {which.name!r} {which.lag} h before its last hour"
         raise ValueError(message)
-    step = CONTEXT_HOURS - 1 - lag
-    column: Floats = rows.inputs["sequence"][:, step, SEQUENCE_NAMES.index(name)].astype(float)
-    return column
+    result: Floats = values.astype(np.float64)
+    return result
 
 
-def static_column(rows: Windows, name: str) -> Floats:
-    """Return (rows,) of a static feature.
-
-    Args:
-        rows: windows of the default feature order.
-        name: one of `STATIC_NAMES`.
-
-    Raises:
-        ValueError: if there is no such feature.
-    """
-    column: Floats = rows.inputs["static"][:, STATIC_NAMES.index(name)].astype(float)
-    return column
+def table(rows: Windows, columns: Sequence[Column] = COLUMNS) -> Floats:
+    """Return (rows, columns), each column contiguous."""
+    out = np.empty((len(rows.z), len(columns)), order="F")
+    for index, which in enumerate(columns):
+        out[:, index] = column(rows, which)
+    return out

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from model.dataset import Windows
 from model.evaluation.forecaster import Fitted
 from model.evaluation.forecasters.banded import with_bands
-from model.evaluation.forecasters.columns import sequence_column, static_column
+from model.evaluation.forecasters.columns import Column, column
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class Reversal:
 
     def __call__(self, rows: Windows) -> Floats:
         """Return (rows,) of z."""
-        momentum = static_column(rows, "momentum_3h")
+        momentum = column(rows, Column("momentum_3h"))
         return REVERSAL * np.clip(momentum, -MAX_MOMENTUM, MAX_MOMENTUM)
 
 
@@ -39,7 +39,7 @@ class SameHour:
 
     def __call__(self, rows: Windows) -> Floats:
         """Return (rows,) of z."""
-        return sequence_column(rows, "own_return", DAY_HOURS - 1)
+        return column(rows, Column("own_return", DAY_HOURS - 1))
 
 
 class ReversalRule:

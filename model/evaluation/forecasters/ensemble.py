@@ -1,0 +1,58 @@
+"""The equal-weight mean of other forecasters' quantiles. Pure.
+
+Weights are equal because estimated ones rarely win (the forecast combination puzzle, Stock and
+Watson 2004). The mean of rising quantiles rises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model.dataset import Windows
+from model.evaluation.forecaster import Fitted, Forecaster
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of fitted forecasters.
+
+    Attributes:
+        members: at least one.
+    """
+
+    members: tuple[Fitted, ...]
+
+    def quantiles(self, rows: Windows) -> Floats:
+        """Return (rows, `LEVELS`) quantiles of z."""
+        total = self.members[0].quantiles(rows)
+        for member in self.members[1:]:
+            total = total + member.quantiles(rows)
+        return total / len(self.members)
+
+
+class Ensemble:
+    """Fits its members on the same rows and averages their quantiles.
+
+    Attributes:
+        name: as in `--models`.
+        members: what is averaged.
+        is_seeded: whether one of them is.
+    """
+
+    def __init__(self, name: str, members: Sequence[Forecaster]) -> None:
+        if not members:
+            message = f"the ensemble {name} has no members"
+            raise ValueError(message)
+        self.name = name
+        self.members = tuple(members)
+        self.is_seeded = any(member.is_seeded for member in members)
+
+    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
+        """Fit each member."""
+        return Mean(tuple(member.fit(rows, validation, seed) for member in self.members))
