@@ -1,0 +1,110 @@
+"""The words of a report, and the report in Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from model.evaluation.band_scores import MIN_COIN_MONTH_ROWS
+from model.evaluation.outcomes import BASELINE
+from model.evaluation.scores import DM_THRESHOLD
+from model.evaluation.significance import DRAWS, LAGS
+from model.evaluation.tables import Table, all_tables, ranked
+
+TITLE = "Evaluation: the next hour's close"
+
+DEFINITIONS = (
+    ("rMAE", "MAE / MAE of the last close on the same rows, in price, mean over coins."),
+    ("rMAE pooled", "Σ |error| / last close, over all rows, beside the same of the last close."),
+    ("direction right", "share of rows whose sign was right; a tie counts one half."),
+    (
+        "confidence",
+        "|predicted return| / relative width of the baseline's 90 % band.",
+    ),
+    (
+        "pinball skill",
+        "1 - Σ L / Σ L of the EWMA bands over coins; L is a coin's mean pinball loss of returns over "
+        "the five quantiles, divided by its mean |return| (Koenker and Bassett 1978; Gneiting and "
+        "Raftery 2007).",
+    ),
+    (
+        "DM t",
+        "Diebold-Mariano t of the loss difference to the baseline, mean over the coins of each hour, "
+        f"in EWMA band widths; Newey-West variance with {LAGS} lags. Above 0 the model is better.",
+    ),
+    (
+        "[95 %]",
+        f"percentile bootstrap of whole weeks with all their coins, {DRAWS} draws.",
+    ),
+    ("NRMSE", "RMSE / mean close, mean over coins."),
+    ("r of returns", "Pearson's r of predicted and actual returns, mean over coins."),
+    ("IC", "Spearman's rank correlation of both in EWMA band widths, over all rows."),
+    (
+        "months and quarters",
+        "of the hour whose close was the last one known, UTC; a coin with less than half the rows "
+        "of the fullest one is left out of a period.",
+    ),
+    (
+        "coin-months 88-92.2 %",
+        f"share of coin-months with that coverage of the 90 % band, of those with {MIN_COIN_MONTH_ROWS} rows.",
+    ),
+)
+
+
+def render_markdown(report: Mapping[str, Any]) -> str:
+    """Return `report.md`.
+
+    Args:
+        report: the value of `report.json`.
+    """
+    parts = [f"# {TITLE}", *summary(report)]
+    if report["warnings"]:
+        parts += ["## Warnings", "\n".join(f"- **{text}**" for text in report["warnings"])]
+    for table in all_tables(report):
+        parts += [f"## {table.title}", _table(table)]
+        parts += [table.note] if table.note else []
+    parts += [
+        "## How the figures are made",
+        "\n".join(f"- {name}: {text}" for name, text in DEFINITIONS),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def summary(report: Mapping[str, Any]) -> list[str]:
+    """Return the paragraphs that a reader in a hurry needs."""
+    span, tried = report["range"], report["configurations_tried"]
+    better = [model for model, figures in ranked(report) if figures["is_better"]]
+    others = [model for model, _ in ranked(report) if model not in better and model != BASELINE]
+    told = [
+        f"Hours that open from {_minute(span['first_open_time'])} to {_minute(span['last_open_time'])} UTC: "
+        f"{span['hours']} hours, {span['rows_per_model']} forecasts per model, coins {', '.join(span['coins'])}"
+        f"{_apart(span['stable_coins'])}."
+    ]
+    if better:
+        told.append(
+            f"Better than the last price (rMAE below 1, DM t at least {DM_THRESHOLD:g}): {_listed(better)}."
+        )
+    if others:
+        told.append(f"No better than the last price: {_listed(others)}.")
+    told.append(
+        f"Configurations tried on these hours: {tried['count']}; the best of many looks better than it is. "
+        "What is gained is in the median, the mean has no edge: not trading advice."
+    )
+    return told
+
+
+def _minute(iso: str) -> str:
+    return iso[:16].replace("T", " ")
+
+
+def _apart(stable: Sequence[str]) -> str:
+    return f", and {', '.join(stable)} apart" if stable else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(table: Table) -> str:
+    lines = [table.header, tuple("---" for _ in table.header), *table.rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
