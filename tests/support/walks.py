@@ -61,13 +61,14 @@ def walked(
     *,
     seeds: Sequence[int] = (7,),
     workers: int = 1,
+    refit_ms: int = REFIT_MS,
     change: Callable[[Fold], Fold] = lambda fold: fold,
     on_done: Callable[[Done], None] = lambda _: None,
 ) -> Walked:
     """Walk over a folder of `holed_panel`; `change` may spoil what a fit is allowed to know."""
     hours = read_hours(candles)
     plan = plan_folds(
-        hours.first_ms, TEST_FROM_MS - HOUR_MS, TEST_FROM_MS, TEST_UNTIL_MS, REFIT_MS, SETTINGS
+        hours.first_ms, TEST_FROM_MS - HOUR_MS, TEST_FROM_MS, TEST_UNTIL_MS, refit_ms, SETTINGS
     )
     folds = tuple(change(fold) for fold in plan if fold.test_from_ms < hours.last_ms)
     first = min(fold.train_from_ms for fold in folds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_a_fit_knows_nothing_that_closed_later_than_48_hours_before_it(
     edges = [(fold.test_from_ms, fold.test_until_ms) for fold in folds]
     assert edges[0][0] == TEST_FROM
     assert edges[-1][1] == last + HOUR_MS
-    assert all(before[1] == after[0] for before, after in zip(edges, edges[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(edges))
     assert all(until - start <= every * HOUR_MS for start, until in edges)
 
 
