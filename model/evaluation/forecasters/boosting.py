@@ -47,6 +47,7 @@ class TreeQuantiles:
         return uncrossed(np.stack(columns, axis=1))
 
 
+@dataclass(frozen=True)
 class GradientBoosting:
     """LightGBM on the flat table and the coin, pooled over coins; the same bits for equal seeds.
 
@@ -58,9 +59,8 @@ class GradientBoosting:
     name = "lightgbm"
     is_seeded = True
 
-    def __init__(self, threads: int = 1, trees: int = TREES) -> None:
-        self.threads = threads
-        self.trees = trees
+    threads: int = 1
+    trees: int = TREES
 
     def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
         """Fit on the training rows; `validation` is not used, the number of trees is fixed."""

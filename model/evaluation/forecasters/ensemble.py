@@ -6,8 +6,7 @@ Watson 2004). The mean of rising quantiles rises.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -36,22 +35,28 @@ class Mean:
         return total / len(self.members)
 
 
+@dataclass
 class Ensemble:
     """Fits its members on the same rows and averages their quantiles.
 
     Attributes:
         name: as in `--models`.
-        members: what is averaged.
+        members: what is averaged, at least one.
         is_seeded: whether one of them is.
+
+    Raises:
+        ValueError: if there are no members.
     """
 
-    def __init__(self, name: str, members: Sequence[Forecaster]) -> None:
-        if not members:
-            message = f"the ensemble {name} has no members"
+    name: str
+    members: tuple[Forecaster, ...]
+    is_seeded: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            message = f"the ensemble {self.name} has no members"
             raise ValueError(message)
-        self.name = name
-        self.members = tuple(members)
-        self.is_seeded = any(member.is_seeded for member in members)
+        self.is_seeded = any(member.is_seeded for member in self.members)
 
     def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
         """Fit each member."""

@@ -94,6 +94,7 @@ def least_squares(
     return fits
 
 
+@dataclass(frozen=True)
 class Autoregression:
     """AR(3) of scaled returns, pooled over coins, by least squares."""
 
@@ -106,6 +107,7 @@ class Autoregression:
         return with_bands(point, rows)
 
 
+@dataclass(frozen=True)
 class Ridge:
     """Ridge regression on the flat table, pooled over coins; the penalty by validation."""
 

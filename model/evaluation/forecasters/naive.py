@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from model.dataset import Windows
@@ -9,6 +11,7 @@ from model.evaluation.forecaster import Fitted
 from model.evaluation.forecasters.banded import TARGET_CLIP, Constant, with_bands
 
 
+@dataclass(frozen=True)
 class Naive:
     """Next close = last close, with EWMA volatility × empirical quantiles of z: what to beat."""
 
@@ -20,6 +23,7 @@ class Naive:
         return with_bands(Constant(0.0), rows)
 
 
+@dataclass(frozen=True)
 class Drift:
     """Next z = mean z of training: a random walk with drift."""
 

@@ -46,6 +46,7 @@ class LinearQuantiles:
         return uncrossed(np.stack([model(rows) for model in self.models], axis=1))
 
 
+@dataclass(frozen=True)
 class QuantileRegression:
     """Linear quantile regression on the flat table, pooled over coins."""
 

@@ -42,6 +42,7 @@ class SameHour:
         return column(rows, Column("own_return", DAY_HOURS - 1))
 
 
+@dataclass(frozen=True)
 class ReversalRule:
     """What moved in three hours comes a little back: the bar that a fitted model must pass."""
 
@@ -53,6 +54,7 @@ class ReversalRule:
         return with_bands(Reversal(), rows)
 
 
+@dataclass(frozen=True)
 class SeasonalNaive:
     """The return of the same hour yesterday comes again."""
 
