@@ -119,22 +119,19 @@ def test_periods_won_and_the_worst_quarter() -> None:
 
 
 def test_a_model_is_better_only_if_it_is_hardly_chance() -> None:
-    naive = naive_rows(400)
-    rng = np.random.default_rng(0)
-    lucky = 0.02 * true_returns(naive) + rng.normal(0, 2e-3, len(naive))
-    frame = pd.concat(
-        [
-            naive,
-            model_rows(naive, "sure", 0.1 * true_returns(naive)),
-            model_rows(naive, "worse", -0.1 * true_returns(naive)),
-            model_rows(naive, "noise", lucky),
-        ]
-    )
-    assert [scored(frame, model)["is_better"] for model in ("sure", "worse", "noise")] == [
-        True,
-        False,
-        False,
-    ]
+    naive = naive_rows(100)
+    lucky = np.random.default_rng(0).normal(0, 3e-4, len(naive))
+    shifts = {
+        "sure": 0.1 * true_returns(naive),
+        "worse": -0.1 * true_returns(naive),
+        "lucky": lucky,
+    }
+    frame = pd.concat([naive, *(model_rows(naive, name, shift) for name, shift in shifts.items())])
+    figures = {name: scored(frame, name) for name in shifts}
+    assert figures["lucky"]["rmae"] < 1
+    assert 0 < figures["lucky"]["dm_t"] < scores.DM_THRESHOLD
+    better = {name: values["is_better"] for name, values in figures.items()}
+    assert better == {"sure": True, "worse": False, "lucky": False}
 
 
 def test_figures_of_a_coin() -> None:
