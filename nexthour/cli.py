@@ -251,6 +251,53 @@ def repair(
 
 
 @app.command()
+def evaluate(
+    candles: Annotated[
+        Path, typer.Option("--candles", metavar="DIR", help="Folder of SYMBOL-1h.parquet files.")
+    ],
+    train_until: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Last hour the first fit may see: 2024-06-30T23:00Z."),
+    ],
+    test_from: Annotated[
+        str, typer.Option(metavar="TIME", help="First hour to forecast from; the first fit.")
+    ],
+    test_until: Annotated[
+        str, typer.Option(metavar="TIME", help="Last hour to forecast from, inclusive.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where results go.")],
+    models: Annotated[
+        str, typer.Option(metavar="LIST", help="Comma separated, or all; naive is always there.")
+    ] = "naive,rule,lstm",
+    refit_every: Annotated[
+        str, typer.Option(metavar="TIME", help="Between fits, in days or hours: 60d.")
+    ] = "60d",
+    seeds: Annotated[
+        int, typer.Option(metavar="N", help="Fits of each model that has a seed; averaged.")
+    ] = 3,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; unset: one per core.")
+    ] = None,
+) -> None:
+    """Fit models walking forward and score them on the hours that followed (docs/evaluation.md).
+
+    Interrupted, the same command goes on where it was. Exit codes: 0 written, 2 could not.
+    """
+    from nexthour.evaluate_command import EvaluateChoice, run_evaluate
+
+    choice = EvaluateChoice(
+        candles, train_until, test_from, test_until, out, models, refit_every, seeds, workers
+    )
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    with _told_in_one_line():
+        try:
+            run_evaluate(choice)
+        except KeyboardInterrupt as error:
+            message = "stopped; what is fitted is kept, start again to go on"
+            raise _fail(message) from error
+
+
+@app.command()
 def doctor() -> None:
     """Check Java, Python, ports, disk and memory, and say what to do."""
     from nexthour.doctor import run_doctor
