@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,9 @@ from model.evaluation.rows import Rows
 from model.evaluation.runs import Run
 from model.evaluation.settings import EvaluationSettings
 from model.evaluation.tasks import Cache, Scored, Task, run_task, task_key
+
+WORKERS_LOG = "workers.log"
+STDERR = 2
 
 
 class WalkError(Exception):
@@ -141,7 +145,7 @@ class Walk:
             min(self.workers, len(pending)),
             multiprocessing.get_context("fork"),
             _begin_worker,
-            (tasks, self.rows, grounds),
+            (tasks, self.rows, grounds, self.cache / WORKERS_LOG),
         )
         try:
             futures = {pool.submit(_work, number): number for number in pending}
@@ -150,7 +154,7 @@ class Walk:
         except BrokenProcessPool as error:
             message = (
                 "a worker died, most likely for want of memory: start again with --workers 1; "
-                "what is done is kept"
+                f"what is done is kept, what it said is in {self.cache / WORKERS_LOG}"
             )
             raise WalkError(message) from error
         except BaseException:
@@ -223,9 +227,12 @@ def _run(model: str, seed: int, scored: list[Scored]) -> Run:
 _shared: tuple[list[Task], Rows, list[Ground]] | None = None
 
 
-def _begin_worker(tasks: list[Task], rows: Rows, grounds: list[Ground]) -> None:
+def _begin_worker(tasks: list[Task], rows: Rows, grounds: list[Ground], log: Path) -> None:
     global _shared  # a worker's whole state: forked, never pickled
     _shared = (tasks, rows, grounds)
+    # TensorFlow's native parts write to the terminal, whatever their log level is.
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), STDERR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
