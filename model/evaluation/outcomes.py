@@ -14,6 +14,10 @@ from model.evaluation.forecaster import LEVELS
 BASELINE = "naive"
 QUANTILE_COLUMNS = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
 MEDIAN = len(LEVELS) // 2
+_COLUMNS = (
+    *("symbol", "open_time", "model", "last_close", "actual_close", "is_refused", "reason"),
+    *QUANTILE_COLUMNS,
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -106,10 +110,13 @@ def pair(predictions: pd.DataFrame) -> dict[str, Forecasts]:
     if BASELINE not in set(predictions["model"]):
         message = f"no rows of the model {BASELINE!r}, which every ratio is taken against"
         raise ValueError(message)
-    parts = {str(model): _ordered(rows) for model, rows in predictions.groupby("model", sort=True)}
-    outcomes = _outcomes(parts[BASELINE])
-    names = [BASELINE, *(name for name in parts if name != BASELINE)]
-    return {name: _forecasts(name, parts[name], outcomes) for name in names}
+    outcomes = _outcomes(_ordered(predictions[predictions["model"] == BASELINE]))
+    # one model after the other: all of them sorted at once would be the frame a second time
+    paired = {
+        str(model): _forecasts(str(model), _ordered(rows), outcomes)
+        for model, rows in predictions[list(_COLUMNS)].groupby("model", sort=True, observed=True)
+    }
+    return {BASELINE: paired.pop(BASELINE), **paired}
 
 
 def only(forecasts: Forecasts, coins: Sequence[str], outcomes: Outcomes | None = None) -> Forecasts:

@@ -91,3 +91,11 @@ def test_what_cannot_be_compared_is_refused(spoil, told) -> None:
     frame = pd.concat([naive, model_rows(naive, "lstm", 0.001)], ignore_index=True)
     with pytest.raises(ValueError, match=told):
         pair(spoil(frame))
+
+
+def test_names_may_be_categories() -> None:
+    naive = naive_rows(3)
+    frame = pd.concat([naive, model_rows(naive, "lstm")], ignore_index=True)
+    named = frame.astype({"model": "category", "symbol": "category"})
+    named["model"] = named["model"].cat.add_categories("never")
+    assert list(pair(named)) == ["naive", "lstm"]

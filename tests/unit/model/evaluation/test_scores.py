@@ -116,6 +116,7 @@ def test_periods_won_and_the_worst_quarter() -> None:
     assert figures["by_month"]["2024-07"]["rows"] == 744 * 3
     assert list(figures["by_quarter"]) == ["2024Q3", "2024Q4"]
     assert figures["by_quarter"]["2024Q4"]["da"] == 0.0
+    assert figures["by_quarter"]["2024Q3"]["da"] == pytest.approx(744 / 2208)
 
 
 def test_a_model_is_better_only_if_it_is_hardly_chance() -> None:

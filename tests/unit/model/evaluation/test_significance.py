@@ -52,7 +52,8 @@ def test_differences_that_last_count_less() -> None:
 
 
 def test_nothing_to_test() -> None:
-    assert math.isnan(significance.diebold_mariano(np.zeros(10)))
+    for count in range(2, 40):  # a mean of equal numbers is not always that number
+        assert math.isnan(significance.diebold_mariano(np.full(count, 0.1)))
     assert math.isnan(significance.diebold_mariano(np.array([1.0])))
     assert math.isnan(significance.diebold_mariano(np.array([])))
 
@@ -104,6 +105,20 @@ def test_an_interval_is_as_wide_as_independent_rows_say() -> None:
     coin_flips = np.random.default_rng(4).choice([-1e-4, 1e-4], len(naive))
     low, high = significance.bootstrap_intervals(forecasts_of(naive, coin_flips))["da"]
     assert high - low == pytest.approx(2 * 1.96 * 0.5 / math.sqrt(len(naive)), rel=0.35)
+
+
+def test_weeks_are_drawn_whole() -> None:
+    """One week all right and one all wrong: two draws of the two are right, wrong or half."""
+    naive = naive_rows(168 * 3, coins=("BTCUSDT",))
+    day = naive["open_time"].dt.day.to_numpy()
+    sign = np.where(day < 11, 1, -1)
+    frame = pd.concat([naive, model_rows(naive, "lstm", 0.1 * sign * true_returns(naive))])
+    two_weeks = frame[
+        frame["open_time"].dt.day.between(4, 17)
+    ]  # weeks from Thursday, as 1970-01-01
+    intervals = significance.bootstrap_intervals(pair(two_weeks)["lstm"])
+    assert intervals["da"] == (0.0, 1.0)
+    assert intervals["rmae"] == (pytest.approx(0.9), pytest.approx(1.1))
 
 
 def test_intervals_of_the_baseline_are_points_and_one_week_has_none() -> None:
