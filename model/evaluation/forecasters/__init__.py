@@ -6,6 +6,7 @@ from model.evaluation.forecaster import Forecaster
 from model.evaluation.forecasters.boosting import GradientBoosting
 from model.evaluation.forecasters.linear import Autoregression, Ridge
 from model.evaluation.forecasters.naive import Drift, Naive
+from model.evaluation.forecasters.paper import PaperLstm
 from model.evaluation.forecasters.quantile_regression import QuantileRegression
 from model.evaluation.forecasters.rule import ReversalRule, SeasonalNaive
 
@@ -18,6 +19,7 @@ _ALL: tuple[Forecaster, ...] = (
     Ridge(),
     QuantileRegression(),
     GradientBoosting(),
+    PaperLstm(),
 )
 
 FORECASTERS: dict[str, Forecaster] = {forecaster.name: forecaster for forecaster in _ALL}
