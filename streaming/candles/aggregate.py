@@ -68,24 +68,34 @@ def _trade_aggregates() -> list[Column]:
     ]
 
 
-def _witness_aggregates() -> list[Column]:
-    close = F.col("close")
-    code = F.lit(None).cast("int")
-    for witness, number in WITNESS_CODES.items():
-        code = F.when(close.witness == witness, number).otherwise(code)
-    decimals = {name: close[name].try_cast(kind) for name, kind in _WITNESS_DECIMALS.items()}
-    figures = [close[name] for name in _WITNESS_IDS + _WITNESS_PRICES]
-    # Two witnesses that say different things show as two digests; END says nothing.
-    digest = F.when(close.witness != "END", F.xxhash64(*figures, *decimals.values()))
+def _only(condition: str, *aggregates: str) -> list[Column]:
+    """Return aggregates over the rows of a condition: what a TRADE does not touch costs it nothing."""
     return [
-        F.count(close.open_time_ms).alias("closes"),
-        F.min(code).alias("w_witness"),
-        F.min(digest).alias("w_digest_low"),
-        F.max(digest).alias("w_digest_high"),
-        *(F.max(close[name]).alias(f"w_{name}") for name in _WITNESS_IDS + _WITNESS_PRICES),
-        *(F.max(value).alias(f"w_{name}") for name, value in decimals.items()),
-        F.max(close.begins_at_id).alias("begins_at_id"),
+        F.expr(f"{function} FILTER (WHERE {condition})").alias(name)
+        for function, name in (one.rsplit(" AS ", 1) for one in aggregates)
     ]
+
+
+def _witness_aggregates() -> list[Column]:
+    codes = " ".join(f"WHEN '{name}' THEN {code}" for name, code in WITNESS_CODES.items())
+    decimals = [f"try_cast(close.{name} AS {kind})" for name, kind in _WITNESS_DECIMALS.items()]
+    figures = [f"close.{name}" for name in _WITNESS_IDS + _WITNESS_PRICES]
+    # Two witnesses that say different things show as two digests; END says nothing.
+    digest = f"xxhash64({', '.join(figures + decimals)})"
+    digest = f"CASE WHEN close.witness != 'END' THEN {digest} END"
+    return _only(
+        "close IS NOT NULL",
+        "count(1) AS closes",
+        f"min(CASE close.witness {codes} END) AS w_witness",
+        f"min({digest}) AS w_digest_low",
+        f"max({digest}) AS w_digest_high",
+        *(f"max(close.{name}) AS w_{name}" for name in _WITNESS_IDS + _WITNESS_PRICES),
+        *(
+            f"max({cast}) AS w_{name}"
+            for name, cast in zip(_WITNESS_DECIMALS, decimals, strict=True)
+        ),
+        "max(close.begins_at_id) AS begins_at_id",
+    )
 
 
 def _gap_aggregates() -> list[Column]:
@@ -94,12 +104,11 @@ def _gap_aggregates() -> list[Column]:
     A range of which nobody knows to which hour it belongs comes once for each hour that it may
     touch: both are upper bounds.
     """
-    gap = F.col("gap")
-    ids = gap.last_id - gap.first_id + 1
-    is_absent = F.coalesce(gap.reason.startswith(NEVER_EXISTED), F.lit(False))
+    ids = "sum(gap.last_id - gap.first_id + 1)"
+    is_absent = f"coalesce(startswith(gap.reason, '{NEVER_EXISTED}'), false)"
     return [
-        F.sum(F.when(~is_absent, ids)).alias("gap_ids"),
-        F.sum(F.when(is_absent, ids)).alias("absent_ids"),
+        *_only(f"gap IS NOT NULL AND NOT {is_absent}", f"{ids} AS gap_ids"),
+        *_only(f"gap IS NOT NULL AND {is_absent}", f"{ids} AS absent_ids"),
     ]
 
 

@@ -27,6 +27,7 @@ def candle_hours(
     schema_id: int,
     writers: Mapping[int, str] = RELEASED_SCHEMAS,
     speed: float,
+    tasks: int | None = None,
 ) -> DataFrame:
     """Return aggregated hours of Kafka rows, streaming or not; bad records are counted, not kept.
 
@@ -40,9 +41,14 @@ def candle_hours(
         schema_id: see `decode_records`.
         writers: see `decode_records`.
         speed: exchange seconds per wall second.
+        tasks: of a batch, at most; one per partition of `rows` if None.
     """
     judged = judged_records(rows, candle, schema_id=schema_id, writers=writers, speed=speed)
     observed = judged.observe(OBSERVATION, *record_counts())
+    if tasks is not None:
+        # Here, where the rows are copied for the counts anyway: before the decoding, the source's
+        # rows would be copied once more.
+        observed = observed.coalesce(tasks)
     good = observed.where(F.col("rejection").isNull()).drop("rejection")
     return aggregate_hours(good, candle.watermark_days)
 

@@ -81,11 +81,12 @@ def start(
     # One task per core instead of one per partition: a batch of one second holds few rows, and a
     # task costs more than reading them.
     hours = candle_hours(
-        rows.coalesce(session.sparkContext.defaultParallelism),
+        rows,
         context.candle,
         schema_id=kafka.trades_schema_id,
         writers=kafka.trades_writer_schemas,
         speed=context.run.speed,
+        tasks=session.sparkContext.defaultParallelism,
     )
     guard_checkpoint(context, QUERY, _shape(session, context, hours))
     for path in clear_up(open_hdfs(context.hdfs), namespace, time.time()):

@@ -56,21 +56,21 @@ class Judge:
                     self.doubts.append(f"{candle.symbol} {candle.open_time_ms}: {candle.reason}")
 
 
-def _query(kind: str, rows: DataFrame, kafka: KafkaSettings) -> DataFrame:
+def _query(kind: str, rows: DataFrame, kafka: KafkaSettings, tasks: int) -> DataFrame:
     """Return the frame of a kind; each does one step more than the one before, but for `json`."""
     candle, schema_id = CandleSettings(), kafka.trades_schema_id
     if kind == "read":
-        return rows.select("value")
+        return rows.select("value").coalesce(tasks)
     if kind == "decode":
-        return decode_records(rows.select("value"), schema_id)
+        return decode_records(rows.select("value"), schema_id).coalesce(tasks)
     if kind == "judge":
         judged = hours.judged_records(rows, candle, schema_id=schema_id, speed=SPEED)
-        return judged.where(F.col("rejection").isNull())
+        return judged.where(F.col("rejection").isNull()).coalesce(tasks)
     if kind == "candles":
-        return hours.candle_hours(rows, candle, schema_id=schema_id, speed=SPEED)
+        return hours.candle_hours(rows, candle, schema_id=schema_id, speed=SPEED, tasks=tasks)
     # The same query: only where its records come from differs.
     with patch.object(hours, "decode_records", lambda frame, *_: decode_json(frame)):
-        return hours.candle_hours(rows, candle, schema_id=schema_id, speed=SPEED)
+        return hours.candle_hours(rows, candle, schema_id=schema_id, speed=SPEED, tasks=tasks)
 
 
 KINDS = ("read", "decode", "judge", "candles", "json")
@@ -89,8 +89,7 @@ def main() -> int:
     judging = Judge()
     with tempfile.TemporaryDirectory(prefix="nexthour-bench-") as folder:
         rows = read_stream(session, kafka, options.topic, max_offsets_per_trigger=at_once)
-        rows = rows.coalesce(session.sparkContext.defaultParallelism)
-        frame = _query(options.kind, rows, kafka)
+        frame = _query(options.kind, rows, kafka, session.sparkContext.defaultParallelism)
         writer = frame.writeStream.option("checkpointLocation", folder)
         if options.kind in ("candles", "json"):
             writer = writer.outputMode("update").foreachBatch(judging)
