@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from model.baselines import empirical_quantiles
 from model.dataset import Windows
@@ -79,6 +78,8 @@ def fit_level(features: Floats, z: Floats, level: float, start: float) -> list[f
         level: of the quantile.
         start: intercept to start from.
     """
+    from scipy.optimize import minimize  # here: a third of a second that only a fit needs
+
     first = np.zeros(features.shape[1] + 1)
     first[0] = start
     found = minimize(
