@@ -3,7 +3,7 @@
 The check loss is smoothed with a uniform kernel (Fernandes, Guerre and Horta 2021, "Smoothing
 quantile regressions", doi 10.1080/07350015.2019.1660177; He, Pan, Tan and Zhou 2023), which makes
 it convex with a gradient, and minimised over whitened features, in which its curvature is nearly
-the same in all directions: a few tens of passes over the rows.
+the same in all directions: about ten passes over the rows.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def fit_level(features: Floats, z: Floats, level: float, start: float) -> list[f
         args=(features, z, level),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": MAX_PASSES, "ftol": 1e-9, "gtol": 1e-5},
+        options={"maxiter": MAX_PASSES, "ftol": 1e-12, "gtol": 1e-7},
     )
     weights: list[float] = found.x.tolist()
     return weights
