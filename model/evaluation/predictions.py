@@ -131,7 +131,7 @@ def _baseline(
     sigma, coin = rows.sigma[tested].copy(), rows.coin[tested]
     for number in np.unique(coin[np.isnan(sigma)]):
         own = rows.sigma[trains & (rows.coin == number)]
-        known = own[np.isfinite(own)] if np.isfinite(own).any() else rows.sigma[trains]
+        known = own if np.isfinite(own).any() else rows.sigma[trains & ~rows.is_stable]
         sigma[np.isnan(sigma) & (coin == number)] = np.nanmedian(known)
     bands = np.empty((len(tested), len(LEVELS)))
     for number in np.unique(coin):
