@@ -63,9 +63,12 @@ class GradientBoosting:
     trees: int = TREES
 
     def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
-        """Fit on the training rows; `validation` is not used, the number of trees is fixed."""
-        import lightgbm
+        """Fit on the training rows; `validation` is not used, the number of trees is fixed.
 
+        Raises:
+            OSError: if LightGBM's library cannot be loaded; says what to install.
+        """
+        lightgbm = _lightgbm()
         settings = {
             **SETTINGS,
             "deterministic": True,
@@ -86,6 +89,18 @@ class GradientBoosting:
             for level in LEVELS
         )
         return TreeQuantiles(boosters, self.threads)
+
+
+def _lightgbm() -> Any:
+    try:
+        import lightgbm
+    except OSError as error:  # its wheel takes the runtime of OpenMP from the system
+        message = (
+            f"LightGBM cannot be loaded ({error}): install the OpenMP runtime "
+            "(Debian: apt-get install libgomp1; macOS: brew install libomp)"
+        )
+        raise OSError(message) from error
+    return lightgbm
 
 
 def _objective(level: float) -> dict[str, Any]:

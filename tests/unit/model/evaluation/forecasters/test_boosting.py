@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,3 +55,15 @@ def test_noise_is_hardly_believed(training: Windows, later: Windows, targeted: R
     z = np.random.default_rng(0).standard_t(3, size=len(training.z))
     median = GradientBoosting().fit(targeted(training, z), later, 0).quantiles(later)[:, 2]
     assert np.std(median) < 0.1
+
+
+def test_a_system_without_openmp_is_told_what_to_install(
+    training: Windows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    with pytest.raises(
+        RuntimeError, match=r"libgomp\.so\.1: cannot open.*apt-get install libgomp1"
+    ):
+        GradientBoosting().fit(training, training, 0)
