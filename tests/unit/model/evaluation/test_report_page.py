@@ -19,8 +19,9 @@ PLOTS = (
 )
 
 
-def page(folder: Path, hours: int = 24 * 70, **shares: float) -> str:
+def page(folder: Path, hours: int = 24 * 70, skip: int = 0, **shares: float) -> str:
     naive = naive_rows(hours, (*COINS, STABLE))
+    naive = naive[naive.groupby("symbol").cumcount() >= skip].reset_index(drop=True)
     models = [
         model_rows(naive, name, share * true_returns(naive)) for name, share in shares.items()
     ]
@@ -82,6 +83,9 @@ def test_time_has_few_labels(tmp_path: Path) -> None:
     svg = next(tree(page(tmp_path, hours=24 * 70, good=0.01)).iter("svg"))
     labels = [text.text for text in svg.iter("text") if (text.text or "").startswith("2024-")]
     assert labels == ["2024-07", "2024-08", "2024-09"]
+    svg = next(tree(page(tmp_path, hours=24 * 93, skip=30, good=0.01)).iter("svg"))
+    labels = [text.text for text in svg.iter("text") if (text.text or "").startswith("2024-")]
+    assert labels == ["2024-08", "2024-09", "2024-10"]
     svg = next(tree(page(tmp_path, hours=24 * 30, good=0.01)).iter("svg"))
     days = [text.text for text in svg.iter("text") if (text.text or "").startswith("2024-")]
     assert days[:2] == ["2024-07-01", "2024-07-04"]
