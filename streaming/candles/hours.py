@@ -8,16 +8,19 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from conf.contracts.trade_schemas import RELEASED_SCHEMAS
+from conf.names import HOUR_MS
 from conf.settings import CandleSettings
 from streaming.candles.aggregate import aggregate_hours
-from streaming.trades.decode import RECORD_COLUMNS, decode_records
+from streaming.trades.decode import decode_records
 from streaming.trades.predicate import REASONS, rejection, rejection_counts
 
 OBSERVATION = "records"
 READ = "read"
-KEPT = {"trades": "TRADE", "closes": "CLOSE", "gaps": "GAP"}
-"""Names of the counts of records that enter candles, and the kind that each counts."""
+KEPT = {"trades": "trade_id", "closes": "close", "gaps": "gap"}
+"""Names of the counts of records that enter candles, and the field that only that kind has."""
 COUNTS = (READ, *KEPT, *REASONS)
+
+_FIGURES = ("trade_id", "price", "quantity", "buyer_is_maker", "time_fell", "close", "gap")
 
 
 def candle_hours(
@@ -49,8 +52,7 @@ def candle_hours(
         # Here, where the rows are copied for the counts anyway: before the decoding, the source's
         # rows would be copied once more.
         observed = observed.coalesce(tasks)
-    good = observed.where(F.col("rejection").isNull()).drop("rejection")
-    return aggregate_hours(good, candle.watermark_days)
+    return aggregate_hours(observed, candle.watermark_days)
 
 
 def judged_records(
@@ -63,16 +65,20 @@ def judged_records(
 ) -> DataFrame:
     """Return the records of Kafka rows, with the reason why one may not enter a candle (`rejection`).
 
-    Only what the aggregation needs: counting is a step of its own, which copies each row.
+    Only what the aggregation needs: counting is a step of its own, which copies each row. The
+    column `hour` (UTC) is null where there is a reason.
     """
     decoded = decode_records(rows.select("value"), schema_id, writers)
-    return decoded.select(*RECORD_COLUMNS, rejection(candle, speed).alias("rejection"))
+    judged = decoded.withColumn("rejection", rejection(candle, speed))
+    time = F.col("trade_time_ms")
+    hour = F.when(F.col("rejection").isNull(), F.timestamp_millis(time - time % HOUR_MS))
+    return judged.select("symbol", hour.alias("hour"), *_FIGURES, "rejection")
 
 
 def record_counts() -> list[Column]:
     """Return the aggregates of `judged_records` that are the observation's fields, `COUNTS`."""
-    kind, reason = F.col("kind"), F.col("rejection")
+    is_good = F.col("rejection").isNull()
     kept = [
-        F.count_if(reason.isNull() & (kind == value)).alias(name) for name, value in KEPT.items()
+        F.count_if(is_good & F.col(field).isNotNull()).alias(name) for name, field in KEPT.items()
     ]
     return [F.count(F.lit(1)).alias(READ), *kept, *rejection_counts()]

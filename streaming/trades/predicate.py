@@ -98,7 +98,7 @@ def rejection(settings: CandleSettings, speed: float) -> Column:
     units = 10.0 ** (2 * SCALE)
     tolerance = int(settings.future_tolerance_ms * speed)
     undecoded = F.when(F.col(UNKNOWN_SCHEMA_COLUMN), UNKNOWN_SCHEMA).otherwise(MALFORMED)
-    malformed = F.col("symbol").isNull() | (F.length("symbol") == 0)
+    malformed = F.col("symbol").isNull() | (F.col("symbol") == "")
     # One branch after the other: the arithmetic of a later one is safe because of the earlier.
     return (
         F.when(kind.isNull(), undecoded)
