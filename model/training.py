@@ -117,7 +117,7 @@ def fit(
     base = empirical_quantiles(targets, QUANTILES)
     validation = read_windows(windows_dir / "part=volatile-validation", spec)
     network = build_network(spec, base)
-    run = _Run(network, settings, validation, began)
+    run = TrainingRun(network, settings, validation, began)
     epochs = [run.untrained()]
     with training_batches(
         train_dir,
@@ -147,8 +147,14 @@ def fit(
     )
 
 
-class _Run:
-    """The state of one fit: optimiser, best weights so far, patience."""
+class TrainingRun:
+    """The state of one fit: optimiser, best weights so far, patience.
+
+    Attributes:
+        best: epoch with the lowest pinball loss on the validation windows; 0 is the untrained one.
+        best_pinball: that loss.
+        best_weights: the network's weights then.
+    """
 
     def __init__(
         self, network: Any, settings: ModelSettings, validation: Windows, began: float

@@ -24,13 +24,13 @@ from conf.model import ModelSettings
 from conf.names import HOUR_MS
 from local.errors import LocalError
 from model.evaluation.catalogue import DEFAULT, UnknownModelError, choose
+from model.evaluation.forecaster import ForecasterError
 from model.evaluation.hours import Hours, HoursError, read_hours
 from model.evaluation.plan import Fold, PlanError, plan_folds
 from model.evaluation.predictions import write_predictions
 from model.evaluation.report import write_report
 from model.evaluation.rows import Rows, make_rows
 from model.evaluation.settings import EvaluationSettings
-from model.evaluation.tasks import ForecasterError
 from model.evaluation.walk import Done, Walk, Walked, WalkError
 from nexthour.times import parse_time
 

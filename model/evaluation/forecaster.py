@@ -15,6 +15,10 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 Floats = npt.NDArray[np.float64]
 
 
+class ForecasterError(Exception):
+    """A model cannot be fitted here, or gave what is no forecast; one line that says which."""
+
+
 class Fitted(Protocol):
     """A forecaster that was fitted; deterministic and without state."""
 

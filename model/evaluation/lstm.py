@@ -56,16 +56,13 @@ class Lstm:
     def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
         """Train on `rows`; the untrained network is epoch 0, so validation never ends below it."""
         from model.network import build_network
-        from model.training import (  # the same loop that trains what serves
-            _Run,
-            fix_randomness,
-            predict,
-        )
+        from model.training import TrainingRun, fix_randomness, predict
 
         settings = self.settings.model_copy(update={"seed": seed, "fit_seconds": NO_LIMIT_S})
         fix_randomness(settings)
         network = build_network(_spec(rows), empirical_quantiles(rows.z, LEVELS))
-        run = _Run(network, settings, validation, began=0.0)
+        # the same loop that trains what serves
+        run = TrainingRun(network, settings, validation, began=0.0)
         run.untrained()
         size = min(settings.batch_size, len(rows.z))
         for number in range(1, settings.epochs + 1):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from model.evaluation.forecaster import LEVELS, Fitted, Forecaster
+from model.evaluation.forecaster import LEVELS, Fitted, Forecaster, ForecasterError
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
@@ -31,10 +31,6 @@ _SHARED = (
     *("network.py", "training.py", "shrinkage.py"),
     *(f"evaluation/{name}.py" for name in ("hours", "plan", "predictions", "rows", "tasks")),
 )
-
-
-class ForecasterError(Exception):
-    """A model gave what is no forecast; one line that names it."""
 
 
 @dataclass(frozen=True)

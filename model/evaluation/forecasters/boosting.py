@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.dataset import Windows
-from model.evaluation.forecaster import LEVELS, Fitted
+from model.evaluation.forecaster import LEVELS, Fitted, ForecasterError
 from model.evaluation.forecasters.banded import TARGET_CLIP, uncrossed
 from model.evaluation.forecasters.columns import table
 
@@ -99,7 +99,7 @@ def _lightgbm() -> Any:
             f"LightGBM cannot be loaded ({error}): install the OpenMP runtime "
             "(Debian: apt-get install libgomp1; macOS: brew install libomp)"
         )
-        raise OSError(message) from error
+        raise ForecasterError(message) from error
     return lightgbm
 
 

@@ -16,11 +16,10 @@ from conf.names import HOUR_MS
 from model.baselines import empirical_quantiles
 from model.dataset import Windows
 from model.evaluation.catalogue import choose
-from model.evaluation.forecaster import LEVELS, Fitted, Forecaster
+from model.evaluation.forecaster import LEVELS, Fitted, Forecaster, ForecasterError
 from model.evaluation.lstm import Lstm
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import write_predictions
-from model.evaluation.tasks import ForecasterError
 from model.evaluation.walk import Done, Walked, WalkError
 from tests.support.walks import (
     HALT_MS,

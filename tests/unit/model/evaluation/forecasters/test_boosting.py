@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from model.dataset import Windows
+from model.evaluation.forecaster import ForecasterError
 from model.evaluation.forecasters.boosting import GradientBoosting
 from model.evaluation.forecasters.columns import Column, column
 from model.metrics import relative_mae
@@ -63,5 +64,7 @@ def test_a_system_without_openmp_is_told_what_to_install(
     (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
-    with pytest.raises(OSError, match=r"libgomp\.so\.1: cannot open.*apt-get install libgomp1"):
+    with pytest.raises(
+        ForecasterError, match=r"libgomp\.so\.1: cannot open.*apt-get install libgomp1"
+    ):
         GradientBoosting().fit(training, training, 0)
