@@ -20,7 +20,6 @@ from unittest.mock import patch
 
 import psutil
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from conf.connections.spark import build_session
 from conf.settings import CandleSettings, HdfsSettings, KafkaSettings, SparkSettings
@@ -64,8 +63,8 @@ def _query(kind: str, rows: DataFrame, kafka: KafkaSettings, tasks: int) -> Data
     if kind == "decode":
         return decode_records(rows.select("value"), schema_id).coalesce(tasks)
     if kind == "judge":
-        judged = hours.judged_records(rows, candle, schema_id=schema_id, speed=SPEED)
-        return judged.where(F.col("rejection").isNull()).coalesce(tasks)
+        # No filter: Spark would judge each record once more for it.
+        return hours.judged_records(rows, candle, schema_id=schema_id, speed=SPEED).coalesce(tasks)
     if kind == "candles":
         return hours.candle_hours(rows, candle, schema_id=schema_id, speed=SPEED, tasks=tasks)
     # The same query: only where its records come from differs.
