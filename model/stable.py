@@ -41,7 +41,7 @@ class StableRule:
             last_close: quote units.
             sigma: the coin's hourly volatility.
         """
-        widening = DEPEG_WIDENING if abs(last_close - 1.0) > DEPEG else 1.0
+        widening = DEPEG_WIDENING if is_depegged(np.array([last_close]))[0] else 1.0
         prices = last_close * np.exp(sigma * widening * np.asarray(self.quantiles))
         prices[0] = min(prices[0], last_close - self.tick)
         prices[-1] = max(prices[-1], last_close + self.tick)
@@ -55,6 +55,12 @@ class StableRule:
     def from_dict(cls, value: Mapping[str, Any]) -> StableRule:
         """Return the rule of a stored version."""
         return cls(tuple(value["levels"]), tuple(value["quantiles"]), float(value["tick"]))
+
+
+def is_depegged(closes: Floats) -> npt.NDArray[np.bool_]:
+    """Return which closes, in quote units, are too far from 1: the depeg flag."""
+    far: npt.NDArray[np.bool_] = np.abs(closes - 1.0) > DEPEG
+    return far
 
 
 def fit_stable(

@@ -267,8 +267,13 @@ def evaluate(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where results go.")],
     models: Annotated[
-        str, typer.Option(metavar="LIST", help="Comma separated, or all; naive is always there.")
-    ] = "naive,rule,lstm",
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Comma separated, or all; naive is always there. champion: what is served, "
+            "made of the models in NEXTHOUR_CHAMPION_MEMBERS.",
+        ),
+    ] = "naive,rule,lstm,champion",
     refit_every: Annotated[
         str, typer.Option(metavar="TIME", help="Between fits, in days or hours: 60d.")
     ] = "60d",

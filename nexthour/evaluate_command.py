@@ -70,7 +70,7 @@ def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None
 
 def _evaluate(choice: EvaluateChoice, console: Console) -> None:
     settings = EvaluationSettings()
-    forecasters = choose(choice.models)
+    models = choose(choice.models)
     seeds = _seeds(choice.seeds)
     until = parse_time(choice.test_until, "--test-until")
     bounds = (
@@ -87,14 +87,14 @@ def _evaluate(choice: EvaluateChoice, console: Console) -> None:
         hours,
         rows,
         folds,
-        forecasters,
+        models,
         seeds,
         settings,
         cache=choice.out / "cache",
         workers=choice.workers or os.cpu_count() or 1,
     )
     console.print(
-        f" {len(folds)} fits of {len(forecasters)} models, {len(walk.tasks)} tasks on "
+        f" {len(folds)} fits of {len(walk.forecasters)} models, {len(walk.tasks)} tasks on "
         f"{walk.workers} workers; interrupted, the same command goes on",
         soft_wrap=True,
     )
@@ -105,7 +105,7 @@ def _evaluate(choice: EvaluateChoice, console: Console) -> None:
     write_predictions(walked.predictions, choice.out / "predictions.parquet")
     everything = pd.concat([walked.predictions, walked.by_seed], ignore_index=True)
     try:
-        write_report(everything, walked.runs, choice.out)
+        write_report(everything, walked.runs, choice.out, composition=walked.composition)
     except ValueError as error:
         message = f"the predictions are in {choice.out}, but there is no report: {error}"
         raise LocalError(message) from error

@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
+from conf.champion import ChampionSettings
+from model.evaluation.champion import Champion, Model
 from model.evaluation.forecaster import Forecaster
 from model.evaluation.forecasters import FORECASTERS
 from model.evaluation.lstm import Lstm
 from model.evaluation.predictions import BASELINE
 
-DEFAULT = "naive,rule,lstm"
+DEFAULT = "naive,rule,lstm,champion"
 
 
 class UnknownModelError(Exception):
     """A name that no model has; one line that lists those there are."""
 
 
-def catalogue() -> dict[str, Forecaster]:
-    """Return all models by name; importing them needs no TensorFlow."""
+def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
+    """Return all models by name; importing them needs no TensorFlow.
+
+    Args:
+        settings: of the champion; by default those of the environment.
+
+    Raises:
+        UnknownModelError: if a member of the champion is not there.
+    """
     networks: tuple[Forecaster, ...] = (Lstm(),)
-    return {**FORECASTERS, **{network.name: network for network in networks}}
+    fitted = {**FORECASTERS, **{network.name: network for network in networks}}
+    settings = settings or ChampionSettings()
+    unknown = [name for name in settings.members if name not in fitted]
+    if unknown:
+        message = (
+            f"NEXTHOUR_CHAMPION_MEMBERS: no model is called {', '.join(unknown)}; "
+            f"there are {', '.join(fitted)}"
+        )
+        raise UnknownModelError(message)
+    champion = Champion(tuple(fitted[name] for name in settings.members), settings)
+    return {**fitted, champion.name: champion}
 
 
-def choose(names: str) -> list[Forecaster]:
+def choose(names: str, settings: ChampionSettings | None = None) -> list[Model]:
     """Return the models of a comma separated list, each once, the baseline first.
 
     The baseline is there even if it is not named: every ratio is taken against it.
 
+    Args:
+        names: as typed.
+        settings: of the champion; by default those of the environment.
+
     Raises:
         UnknownModelError: if a name is not in the catalogue or the list is empty.
     """
-    known = catalogue()
+    known = catalogue(settings)
     asked = [name.strip().lower() for name in names.split(",") if name.strip()]
     if "all" in asked:
         asked = list(known)

@@ -48,6 +48,8 @@ class Ground:
         featured: which of `tested` a forecaster is asked for.
         baseline: (tested, levels) prices: the last close with EWMA bands.
         stable: (tested, levels) prices of the stable coins' rule; NaN in other rows.
+        stable_validation: rows of stable coins, usable, in the hours that validate.
+        stable_seed: (stable_validation, levels) prices of the same rule there.
     """
 
     train: Positions
@@ -56,6 +58,8 @@ class Ground:
     featured: npt.NDArray[np.bool_]
     baseline: Floats
     stable: Floats
+    stable_validation: Positions
+    stable_seed: Floats
 
     @property
     def asked(self) -> Positions:
@@ -99,6 +103,7 @@ def lay_ground(rows: Rows, fold: Fold) -> Ground:
     is_tested = rows.between(fold.test_from_ms, fold.test_until_ms) & np.isfinite(rows.next_close)
     tested = np.flatnonzero(is_tested)
     bases = _bases(rows, train, trains)
+    stable_validation = np.flatnonzero(validates & rows.is_stable & rows.is_usable)
     return Ground(
         train,
         validation,
@@ -106,6 +111,8 @@ def lay_ground(rows: Rows, fold: Fold) -> Ground:
         rows.feature[tested] >= 0,
         _baseline(rows, tested, trains, bases),
         _stable(rows, tested, trains, bases),
+        stable_validation,
+        _stable(rows, stable_validation, trains, bases),
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from conf.names import utc_time
 from model.evaluation import scores
+from model.evaluation.champion import Composition
 from model.evaluation.outcomes import BASELINE, Forecasts, only, pair, select
 from model.evaluation.report_page import render_html
 from model.evaluation.report_text import render_markdown
@@ -30,6 +31,7 @@ def write_report(
     *,
     stable: Sequence[str] = FeatureSpec.stable,
     tried: Sequence[str] = (),
+    composition: Composition | None = None,
 ) -> None:
     """Score predictions and write the report; files of the same names are replaced.
 
@@ -42,13 +44,14 @@ def write_report(
         stable: coins that are reported apart and left out of all pooled figures.
         tried: names of configurations that were tried beforehand on the same hours: the more of
             them, the less a good figure says.
+        composition: what the champion was made of, if it is among the models.
 
     Raises:
         ValueError: if the predictions cannot be compared (see `pair`), no coin is volatile, or a seed is
             there without the model that is the mean of the seeds.
     """
     by_model = pair(predictions)
-    report, volatile = _build(by_model, runs, stable, tried)
+    report, volatile = _build(by_model, runs, stable, tried, composition)
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
     (out / "report.json").write_text(text + "\n", encoding="utf-8")
@@ -61,6 +64,7 @@ def build_report(
     runs: Sequence[Run],
     stable: Sequence[str] = FeatureSpec.stable,
     tried: Sequence[str] = (),
+    composition: Composition | None = None,
 ) -> dict[str, Any]:
     """Return the value of `report.json`: plain types, keys in a fixed order, None for no number.
 
@@ -69,11 +73,12 @@ def build_report(
         runs: what each model and seed cost.
         stable: coins that are reported apart.
         tried: configurations tried beforehand.
+        composition: of the champion.
 
     Raises:
         ValueError: as `write_report`.
     """
-    return _build(pair(predictions), runs, stable, tried)[0]
+    return _build(pair(predictions), runs, stable, tried, composition)[0]
 
 
 def _build(
@@ -81,6 +86,7 @@ def _build(
     runs: Sequence[Run],
     stable: Sequence[str],
     tried: Sequence[str],
+    composition: Composition | None,
 ) -> tuple[dict[str, Any], dict[str, Forecasts]]:
     coins = by_model[BASELINE].outcomes.coins
     volatile_coins = [coin for coin in coins if coin not in set(stable)]
@@ -101,6 +107,7 @@ def _build(
         "range": _range(by_model[BASELINE], volatile_coins, stable_coins),
         "warnings": _warnings(figures),
         "models": figures,
+        "champion": None if composition is None else asdict(composition),
         "stable": {name: scores.by_coin(apart[name]) for name in models if name in apart},
         "configurations_tried": {
             "here": list(models),
@@ -178,6 +185,6 @@ def _warnings(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

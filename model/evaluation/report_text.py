@@ -9,7 +9,7 @@ from model.evaluation.band_scores import MIN_COIN_MONTH_ROWS
 from model.evaluation.outcomes import BASELINE
 from model.evaluation.scores import DM_THRESHOLD
 from model.evaluation.significance import DRAWS, LAGS
-from model.evaluation.tables import Table, all_tables, ranked
+from model.evaluation.tables import Table, all_tables, percent, ranked
 
 TITLE = "Evaluation: the next hour's close"
 
@@ -86,11 +86,40 @@ def summary(report: Mapping[str, Any]) -> list[str]:
         )
     if others:
         told.append(f"No better than the last price: {_listed(others)}.")
+    if report["champion"] is not None:
+        told.append(composed(report["champion"]))
     told.append(
         f"Configurations tried on these hours: {tried['count']}; the best of many looks better than it is. "
         "What is gained is in the median, the mean has no edge: not trading advice."
     )
     return told
+
+
+def composed(champion: Mapping[str, Any]) -> str:
+    """Return what the champion was made of, as a paragraph.
+
+    Args:
+        champion: the value under that name in `report.json`.
+    """
+    members, shrinkage, guarded = (champion[key] for key in ("members", "shrinkage", "guarded"))
+    mean = "the equal-weight mean of" if len(members) > 1 else "made of"
+    told = [f"`champion` is {mean} {_listed(members)}, each averaged over its seeds"]
+    if shrinkage is not None:
+        low, high = min(shrinkage), max(shrinkage)
+        span = f"{low:g}" if low == high else f"{low:g} … {high:g}"
+        told.append(f"its median times λ = {span}, chosen at each refit on validation")
+    if guarded is not None:
+        hours = ", ".join(f"{coin} {percent(share)}" for coin, share in guarded.items() if share)
+        told.append(f"the last close where the guard said so ({hours or 'nowhere'})")
+    if champion["is_calibrated"]:
+        told.append("bands by adaptive conformal calibration, coin by coin")
+    if guarded is not None or champion["is_calibrated"]:
+        told.append(f"begun with {champion['seeded_from']} rows before the first test hour")
+    flagged = {coin: hours for coin, hours in champion["depegged"].items() if hours}
+    if flagged:
+        hours = ", ".join(f"{coin} in {count} hours" for coin, count in flagged.items())
+        told.append(f"depegged, with wider bands: {hours}")
+    return "; ".join(told) + "."
 
 
 def _minute(iso: str) -> str:

@@ -48,19 +48,23 @@ class Scored:
 
     Attributes:
         quantiles: (asked, levels) of z.
+        validation: (validation, levels) of z; what composes models starts from it.
         fit_s: wall seconds of the fit.
-        score_s: wall seconds of scoring.
+        score_s: wall seconds of scoring what was asked.
         peak_mib: highest resident memory of the process meanwhile, the rows of all fits included.
     """
 
     quantiles: Floats
+    validation: Floats
     fit_s: float
     score_s: float
     peak_mib: int
 
 
 def run_task(task: Task, rows: Rows, ground: Ground) -> Scored:
-    """Fit on the ground's training rows and score its test rows, whose targets are not handed over.
+    """Fit on the ground's training rows, score its test rows and those that validated it.
+
+    No target is handed over for scoring.
 
     Raises:
         ForecasterError: if a quantile is no number or quantiles cross.
@@ -72,10 +76,13 @@ def run_task(task: Task, rows: Rows, ground: Ground) -> Scored:
     fitted = task.forecaster.fit(train, validation, task.seed)
     trained = time.monotonic()
     quantiles = _score(fitted, rows, ground.asked)
-    if not np.isfinite(quantiles).all() or (np.diff(quantiles, axis=1) < 0).any():
-        message = f"{task.forecaster.name}: its quantiles are not finite or not in rising order"
-        raise ForecasterError(message)
-    return Scored(quantiles, trained - began, time.monotonic() - trained, _peak_mib())
+    scored = time.monotonic()
+    validated = _score(fitted, rows, ground.validation)
+    for found in (quantiles, validated):
+        if not np.isfinite(found).all() or (np.diff(found, axis=1) < 0).any():
+            message = f"{task.forecaster.name}: its quantiles are not finite or not in rising order"
+            raise ForecasterError(message)
+    return Scored(quantiles, validated, trained - began, scored - trained, _peak_mib())
 
 
 def _score(fitted: Fitted, rows: Rows, asked: npt.NDArray[np.int64]) -> Floats:
@@ -120,7 +127,13 @@ class Cache:
         try:
             with np.load(self.path(key, task)) as kept:
                 fit_s, score_s, peak_mib = kept["cost"]
-                return Scored(kept["quantiles"], float(fit_s), float(score_s), int(peak_mib))
+                return Scored(
+                    kept["quantiles"],
+                    kept["validation"],
+                    float(fit_s),
+                    float(score_s),
+                    int(peak_mib),
+                )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
@@ -129,7 +142,7 @@ class Cache:
         partial = self.path(key, task).with_suffix(".partial")
         with partial.open("wb") as file:
             cost = np.array([scored.fit_s, scored.score_s, scored.peak_mib])
-            np.savez(file, quantiles=scored.quantiles, cost=cost)
+            np.savez(file, quantiles=scored.quantiles, validation=scored.validation, cost=cost)
         partial.replace(self.path(key, task))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from conf.names import HOUR_MS
+from model.evaluation.champion import Champion, Composition, Model, Said, compose
 from model.evaluation.forecaster import Forecaster
 from model.evaluation.hours import Hours
 from model.evaluation.plan import Fold
@@ -57,12 +59,14 @@ class Walked:
     Attributes:
         predictions: rows of `predictions.parquet`: model by model, then by hour and coin.
         by_seed: the same for each seed of the models that have several, model = ``name#seed``.
-        runs: cost per model and seed.
+        runs: cost per model and seed; the champion's is that of its members and its own.
+        composition: what the champion was made of; None if it was not asked for.
     """
 
     predictions: pd.DataFrame
     by_seed: pd.DataFrame
     runs: list[Run]
+    composition: Composition | None = None
 
 
 @dataclass
@@ -73,7 +77,7 @@ class Walk:
         hours: candles.
         rows: features of all hours from the first that trains to the last that is tested.
         folds: the fits.
-        forecasters: models, in the order of the result.
+        models: in the order of the result.
         seeds: for the models that depend on one; their quantiles of z are averaged.
         settings: of the evaluation.
         cache: folder of what is done already.
@@ -83,12 +87,21 @@ class Walk:
     hours: Hours
     rows: Rows
     folds: Sequence[Fold]
-    forecasters: Sequence[Forecaster]
+    models: Sequence[Model]
     seeds: Sequence[int]
     settings: EvaluationSettings
     cache: Path
     workers: int = 1
     _seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def forecasters(self) -> list[Forecaster]:
+        """What is fitted, each once: models that were asked for, and the champion's members."""
+        found: dict[str, Forecaster] = {}
+        for model in self.models:
+            for forecaster in model.members if isinstance(model, Champion) else (model,):
+                found.setdefault(forecaster.name, forecaster)
+        return list(found.values())
 
     @property
     def tasks(self) -> list[Task]:
@@ -121,6 +134,7 @@ class Walk:
             for number, (task, key) in enumerate(zip(tasks, keys, strict=True))
             if (kept := cache.load(key, task)) is not None
             and len(kept.quantiles) == len(grounds[task.fold.number].asked)
+            and len(kept.validation) == len(grounds[task.fold.number].validation)
         }
         pending = [number for number in range(len(tasks)) if number not in found]
         for number, scored in found.items():
@@ -179,36 +193,76 @@ class Walk:
     def _together(
         self, tasks: list[Task], grounds: list[Ground], found: dict[int, Scored]
     ) -> Walked:
-        means, single, runs = [], [], []
+        runs: dict[str, list[Run]] = {}
+        said: dict[str, list[Said]] = {}
+        by_seed: dict[str, list[pd.DataFrame]] = {}
         for forecaster in self.forecasters:
-            own = [number for number, task in enumerate(tasks) if task.forecaster is forecaster]
+            name = forecaster.name
+            own = [number for number, task in enumerate(tasks) if task.forecaster.name == name]
+            said[name] = self._said(tasks, found, own)
             seeds = sorted({tasks[number].seed for number in own})
+            runs[name], by_seed[name] = [], []
             for seed in seeds:
                 numbers = [number for number in own if tasks[number].seed == seed]
-                runs.append(_run(forecaster.name, seed, [found[number] for number in numbers]))
+                runs[name].append(_run(name, seed, [found[number] for number in numbers]))
                 if len(seeds) > 1:
-                    label = f"{forecaster.name}#{seed}"
-                    single.append(self._frame(label, tasks, grounds, found, numbers))
-            means.append(self._frame(forecaster.name, tasks, grounds, found, own))
+                    alone = self._said(tasks, found, numbers)
+                    by_seed[name].append(self._frame(f"{name}#{seed}", grounds, alone))
+        means, single, told, composition = [], [], [], None
+        for model in self.models:
+            if isinstance(model, Champion):
+                frame, run, composition = self._champion(model, grounds, said, runs)
+                means.append(frame)
+                told.append(run)
+                continue
+            means.append(self._frame(model.name, grounds, said[model.name]))
+            single += by_seed[model.name]
+            told += runs[model.name]
         predictions = pd.concat(means, ignore_index=True)
-        by_seed = pd.concat(single, ignore_index=True) if single else predictions.iloc[:0]
-        return Walked(predictions, by_seed, runs)
+        alone_frame = pd.concat(single, ignore_index=True) if single else predictions.iloc[:0]
+        return Walked(predictions, alone_frame, told, composition)
 
-    def _frame(
-        self,
-        model: str,
-        tasks: list[Task],
-        grounds: list[Ground],
-        found: dict[int, Scored],
-        numbers: list[int],
-    ) -> pd.DataFrame:
-        """Return the predictions of the mean over `numbers`, fold by fold."""
-        parts = []
+    def _said(self, tasks: list[Task], found: dict[int, Scored], numbers: list[int]) -> list[Said]:
+        """Return the mean over `numbers`, fold by fold."""
+        means = []
         for fold in self.folds:
-            ground = grounds[fold.number]
-            own = [found[n].quantiles for n in numbers if tasks[n].fold is fold]
-            quantiles = np.mean(np.stack(own), axis=0)
-            prices = ground.prices(self.rows, model, quantiles)
+            own = [found[number] for number in numbers if tasks[number].fold is fold]
+            asked = np.mean(np.stack([scored.quantiles for scored in own]), axis=0)
+            validation = np.mean(np.stack([scored.validation for scored in own]), axis=0)
+            means.append(Said(asked, validation))
+        return means
+
+    def _champion(
+        self,
+        champion: Champion,
+        grounds: list[Ground],
+        said: dict[str, list[Said]],
+        runs: dict[str, list[Run]],
+    ) -> tuple[pd.DataFrame, Run, Composition]:
+        began = time.monotonic()
+        names = [member.name for member in champion.members]
+        by_fold = [[said[name][index] for name in names] for index in range(len(grounds))]
+        prices, composition = compose(champion, self.rows, grounds, by_fold)
+        own = [run for name in names for run in runs[name]]
+        run = Run(
+            champion.name,
+            0,
+            fit_s=round(sum(one.fit_s for one in own), 3),
+            score_s=round(sum(one.score_s for one in own) + time.monotonic() - began, 3),
+            peak_mib=max(one.peak_mib for one in own),
+            refits=len(self.folds),
+        )
+        parts = [
+            prediction_frame(self.rows, ground.tested, champion.name, part)
+            for ground, part in zip(grounds, prices, strict=True)
+        ]
+        return pd.concat(parts, ignore_index=True), run, composition
+
+    def _frame(self, model: str, grounds: list[Ground], said: list[Said]) -> pd.DataFrame:
+        """Return a model's own predictions, fold by fold."""
+        parts = []
+        for ground, one in zip(grounds, said, strict=True):
+            prices = ground.prices(self.rows, model, one.asked)
             parts.append(prediction_frame(self.rows, ground.tested, model, prices))
         return pd.concat(parts, ignore_index=True)
 

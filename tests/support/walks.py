@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from conf.names import HOUR_MS
-from model.evaluation.forecaster import Forecaster
+from model.evaluation.champion import Model
 from model.evaluation.hours import read_hours
 from model.evaluation.plan import Fold, plan_folds
 from model.evaluation.rows import make_rows
@@ -56,7 +56,7 @@ def write_folder(
 
 def walked(
     candles: Path,
-    forecasters: Sequence[Forecaster],
+    models: Sequence[Model],
     cache: Path,
     *,
     seeds: Sequence[int] = (7,),
@@ -73,5 +73,5 @@ def walked(
     folds = tuple(change(fold) for fold in plan if fold.test_from_ms < hours.last_ms)
     first = min(fold.train_from_ms for fold in folds)
     rows = make_rows(hours, first, folds[-1].test_until_ms, SETTINGS)
-    walk = Walk(hours, rows, folds, forecasters, seeds, SETTINGS, cache, workers)
+    walk = Walk(hours, rows, folds, models, seeds, SETTINGS, cache, workers)
     return walk.run(on_done)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conf.contracts.forecasts import QUANTILES
-from model.stable import DEFAULT_TICK, StableRule, fit_stable
+from model.stable import DEFAULT_TICK, StableRule, fit_stable, is_depegged
 
 pytestmark = pytest.mark.unit
 
@@ -33,6 +33,11 @@ def test_a_coin_off_its_peg_gets_wider_bands() -> None:
     rule = StableRule(QUANTILES, FALLBACK, 1e-4)
     on, off = rule.prices(1.0, 0.01), rule.prices(0.95, 0.01)
     assert (off[0.95] - off[0.05]) / 0.95 > 1.9 * (on[0.95] - on[0.05])
+
+
+def test_the_depeg_flag_is_up_beyond_half_a_cent() -> None:
+    closes = np.array([0.994, 0.9951, 1.0, 1.0049, 1.006])
+    assert is_depegged(closes).tolist() == [True, False, False, False, True]
 
 
 def test_a_coin_without_training_hours_uses_the_fallback() -> None:

@@ -80,6 +80,37 @@ def test_the_same_command_takes_all_from_the_cache(candles: Path, tmp_path: Path
     assert (tmp_path / "predictions.parquet").read_bytes() == first
 
 
+def test_the_champion_is_composed_as_the_settings_say(
+    candles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTHOUR_CHAMPION_MEMBERS", "rule,drift")
+    code, lines = evaluate(candles, tmp_path, models="champion")
+    assert code == 0, lines
+    assert any("2 fits of 3 models, 6 tasks" in line for line in lines)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert list(report["models"]) == ["naive", "champion"]
+    assert report["champion"]["members"] == ["rule", "drift"]
+    assert len(report["champion"]["shrinkage"]) == 2
+    assert "mean of `rule`, `drift`" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("members", "complaint"),
+    [
+        ("rule,oracle", "NEXTHOUR_CHAMPION_MEMBERS: no model is called oracle; there are naive, "),
+        ("rule,rule", "ChampionSettings: members: Value error, each member counts once"),
+    ],
+)
+def test_a_wrong_composition_is_one_line(
+    candles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: str, complaint: str
+) -> None:
+    monkeypatch.setenv("NEXTHOUR_CHAMPION_MEMBERS", members)
+    code, lines = evaluate(candles, tmp_path / "out")
+    assert code == 2
+    (line,) = lines
+    assert complaint in line
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

@@ -6,8 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 
-from model.evaluation.catalogue import UnknownModelError, catalogue, choose
+from conf.champion import ChampionSettings
+from model.evaluation.catalogue import DEFAULT, UnknownModelError, catalogue, choose
+from model.evaluation.champion import Champion
+from nexthour.cli import app
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +27,7 @@ def test_each_is_chosen_once_and_the_baseline_is_always_first() -> None:
 
 def test_all_are_all() -> None:
     assert names("all") == names("rule,all") == list(catalogue())
-    assert {"naive", "drift", "rule", "lstm"} <= set(names("all"))
+    assert {"naive", "drift", "rule", "lstm", "champion"} <= set(names("all"))
     assert all(name == forecaster.name for name, forecaster in catalogue().items())
 
 
@@ -33,6 +37,24 @@ def test_an_unknown_name_lists_those_there_are() -> None:
     line = str(caught.value)
     assert line.startswith("--models: no model is called prophet, oracle; there are all, naive, ")
     assert all(name in line for name in catalogue())
+
+
+def test_the_default_is_the_command_line_s() -> None:
+    (parameter,) = [p for p in get_command(app).commands["evaluate"].params if p.name == "models"]  # type: ignore[attr-defined]
+    assert parameter.default == DEFAULT == "naive,rule,lstm,champion"
+    assert names(DEFAULT) == DEFAULT.split(",")
+
+
+def test_the_champion_is_made_of_the_models_of_the_catalogue() -> None:
+    settings = ChampionSettings(members=("lad", "rule"))
+    _, lad, champion = choose("lad,champion", settings)
+    assert isinstance(champion, Champion)
+    assert [member.name for member in champion.members] == ["lad", "rule"]
+    assert champion.members[0] is lad
+    with pytest.raises(UnknownModelError) as caught:
+        choose("naive", ChampionSettings(members=("rule", "oracle")))
+    line = str(caught.value)
+    assert line.startswith("NEXTHOUR_CHAMPION_MEMBERS: no model is called oracle; there are naive,")
 
 
 def test_choosing_imports_no_tensorflow() -> None:

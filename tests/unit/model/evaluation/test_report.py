@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from model.evaluation import report as reports
+from model.evaluation.champion import Composition
 from model.evaluation.runs import Run
 from tests.support.evaluated import COINS, STABLE, model_rows, naive_rows, true_returns
 
@@ -120,6 +121,22 @@ def test_range_and_configurations_are_told() -> None:
         "before": ["lstm", "lstm-96"],
         "count": 3,
     }
+
+
+def test_what_the_champion_is_made_of_is_told(tmp_path: Path) -> None:
+    made = Composition(("lstm", "rule"), (0.5, 1.0), {"BTCUSDT": 0.25}, True, 99, {STABLE: 3})
+    reports.write_report(predictions(48), RUNS, tmp_path, composition=made)
+    assert json.loads((tmp_path / "report.json").read_text())["champion"] == {
+        "members": ["lstm", "rule"],
+        "shrinkage": [0.5, 1.0],
+        "guarded": {"BTCUSDT": 0.25},
+        "is_calibrated": True,
+        "seeded_from": 99,
+        "depegged": {STABLE: 3},
+    }
+    assert "mean of `lstm`, `rule`" in (tmp_path / "report.md").read_text()
+    assert "mean of <code>lstm</code>, <code>rule</code>" in (tmp_path / "report.html").read_text()
+    assert reports.build_report(predictions(48), RUNS)["champion"] is None
 
 
 def with_share_of_truth(name: str, share: float) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from model.evaluation.report import build_report
-from model.evaluation.report_text import DEFINITIONS, render_markdown, summary
+from model.evaluation.report_text import DEFINITIONS, composed, render_markdown, summary
 from tests.support.evaluated import COINS, STABLE, model_rows, naive_rows, true_returns
 
 pytestmark = pytest.mark.unit
@@ -62,3 +62,33 @@ def test_a_bar_in_a_name_does_not_cut_a_cell() -> None:
 def test_every_figure_is_explained() -> None:
     text = rendered(good=0.1)
     assert all(f"- {name}: {meaning}" in text for name, meaning in DEFINITIONS)
+
+
+def test_the_champion_s_parts_are_told_as_they_are() -> None:
+    everything = {
+        "members": ["lstm", "lightgbm"],
+        "shrinkage": [0.8, 1.0, 0.9],
+        "guarded": {"ADAUSDT": 0.0, "BTCUSDT": 0.125},
+        "is_calibrated": True,
+        "seeded_from": 12_960,
+        "depegged": {"USDCUSDT": 7},
+    }
+    assert composed(everything) == (
+        "`champion` is the equal-weight mean of `lstm`, `lightgbm`, each averaged over its seeds; "
+        "its median times λ = 0.8 … 1, chosen at each refit on validation; the last close where "
+        "the guard said so (BTCUSDT 12.5 %); bands by adaptive conformal calibration, coin by "
+        "coin; begun with 12960 rows before the first test hour; depegged, with wider bands: "
+        "USDCUSDT in 7 hours."
+    )
+    bare = {
+        "members": ["rule"],
+        "shrinkage": None,
+        "guarded": None,
+        "is_calibrated": False,
+        "seeded_from": 12_960,
+        "depegged": {"USDCUSDT": 0},
+    }
+    assert composed(bare) == "`champion` is made of `rule`, each averaged over its seeds."
+    calm = everything | {"guarded": {"ADAUSDT": 0.0}, "shrinkage": [1.0, 1.0]}
+    assert "λ = 1, " in composed(calm)
+    assert "(nowhere)" in composed(calm)
