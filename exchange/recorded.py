@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +26,7 @@ _COVERAGE = 0.999
 _LARGEST_SUM = 4e18  # quote volume of an hour in tick × step units must fit 64 bit
 _MONTH_HOURS = 720
 _QUOTE_ASSET = "USDT"
+_FEWEST_TRADES = 4  # of an hour whose count the record lacks
 
 
 @dataclass
@@ -67,9 +68,14 @@ class RecordedHours(TargetSource):
         state, open_, high, low, close, volume, trades = self._rows[row]
         if state != HourState.TRADED:
             return HourState(state)
-        if trades == 0:
-            trades = max(round(self._mean_trades * (volume / self._mean_volume) ** 0.6), 4)
-        return BarTarget(open_, high, low, close, volume, trades, self._quote_units(row))
+        target = BarTarget(open_, high, low, close, volume, trades, self._quote_units(row))
+        if trades:
+            return target
+        # One trade more than must touch the four prices can be priced so that any recorded quote
+        # volume is met; with no more than those few could be.
+        fewest = _FEWEST_TRADES if target.quote is None else max(_FEWEST_TRADES, target.needed + 1)
+        guess = round(self._mean_trades * (volume / self._mean_volume) ** 0.6)
+        return replace(target, trades=max(guess, fewest))
 
     def last_levels(self, before_ms: int) -> tuple[float, float]:
         """Return the last close (quote units) and the last month's mean move before a moment."""

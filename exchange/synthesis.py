@@ -16,12 +16,10 @@ import numpy.typing as npt
 
 from conf.names import HOUR_MS
 from exchange.bars import Bar, BarTarget, IntArray
-
-BoolArray = npt.NDArray[np.bool_]
+from exchange.quote_volume import BoolArray, free_one, meet_quote, tilted
 
 MOST_ORDERS = 2_048
 _ORDERS_PER_TRADE = 0.62
-_TILT_ROUNDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +72,8 @@ def feasible(target: BarTarget) -> BarTarget:
 def synthesise(target: BarTarget, open_ms: int, rng: np.random.Generator) -> HourOrders:
     """Return orders whose bar is the target: open, high, low, close, volume, count, and quote.
 
-    The quote volume is met exactly where some allocation of the volume to prices inside
-    [low, high] can meet it, otherwise as nearly as can be.
+    The quote volume is met exactly whenever any trades with the rest of the bar can meet it; see
+    `meet_quote` for when none can, and what it is then.
 
     Args:
         target: a feasible bar (see `feasible`).
@@ -91,14 +89,14 @@ def synthesise(target: BarTarget, open_ms: int, rng: np.random.Generator) -> Hou
     elif extra:
         fills += np.bincount(rng.integers(0, orders, extra), minlength=orders)
     if target.quote is not None:
-        _free_one(fills, is_fixed)
+        free_one(fills, is_fixed)
     weights = np.exp(1.3 * rng.standard_normal(orders))
     spare = target.volume - target.trades
     if target.quote is not None and target.high > target.low:
-        weights = _tilted(weights, price, fills, spare, target.quote)
+        weights = tilted(weights, price, fills, spare, target.quote)
     quantity = fills + _allot(weights, spare)
     if target.quote is not None:
-        _meet_quote(target, price, quantity, fills, is_fixed)
+        meet_quote(target, price, quantity, fills, is_fixed)
     times = np.sort(rng.integers(0, HOUR_MS, orders)) + open_ms
     change = np.diff(price, prepend=price[0])
     sold = np.where(change == 0, rng.random(orders) < 0.5, change < 0)
@@ -161,95 +159,3 @@ def _path(target: BarTarget, orders: int, rng: np.random.Generator) -> tuple[Int
 
 def _squeezed(excess: npt.NDArray[np.float64], room: int) -> npt.NDArray[np.float64]:
     return excess * (room / excess.max()) if len(excess) else excess
-
-
-def _tilted(
-    weights: npt.NDArray[np.float64], price: IntArray, fills: IntArray, spare: int, quote: int
-) -> npt.NDArray[np.float64]:
-    """Return weights bent towards dearer or cheaper orders so that the mean price comes near."""
-    if spare <= 0:
-        return weights
-    wanted = (quote - int((price * fills).sum())) / spare
-    low, high = float(price.min()), float(price.max())
-    unit = (price - low) / (high - low)
-    goal = (wanted - low) / (high - low)
-    if not 0.0 < goal < 1.0:
-        return weights
-    bend = 0.0
-    bent = weights
-    for _ in range(_TILT_ROUNDS):
-        bent = weights * np.exp(np.clip(bend * unit, -60, 60))
-        bent /= bent.sum()
-        mean = float((bent * unit).sum())
-        spread = float((bent * (unit - mean) ** 2).sum())
-        if abs(mean - goal) < 1e-9 or spread < 1e-12:
-            break
-        bend = float(np.clip(bend + (goal - mean) / spread, -40, 40))
-    return bent
-
-
-def _free_one(fills: IntArray, is_fixed: BoolArray) -> None:
-    """Leave one order that may be priced freely with a single fill, in place.
-
-    Its price then tunes the quote volume by single units, however many fills an order has.
-    """
-    free = np.flatnonzero(~is_fixed)
-    if len(free):
-        fills[0] += fills[free[0]] - 1
-        fills[free[0]] = 1
-
-
-def _meet_quote(
-    target: BarTarget, price: IntArray, quantity: IntArray, fills: IntArray, is_fixed: BoolArray
-) -> None:
-    """Move volume between orders, in place, until price × quantity adds up to the quote volume.
-
-    Volume goes between the cheapest and the dearest order, which changes the sum by their spread
-    a step; what is left, less than a spread, is the price of one single-fill order between them.
-    """
-    assert target.quote is not None
-    if target.high == target.low:
-        return
-    top = int(np.where(is_fixed, price, -1).argmax())
-    bottom = int(np.where(is_fixed, price, np.iinfo(np.int64).max).argmin())
-    free = np.flatnonzero(~is_fixed & (fills == 1))
-    tuner = int(free[quantity[free].argmin()]) if len(free) else -1
-    if tuner >= 0:
-        quantity[bottom] += quantity[tuner] - 1
-        quantity[tuner] = 1
-        price[tuner] = target.low
-    missing = target.quote - int((price * quantity).sum())
-    missing = _shift(missing, price, quantity, fills, top, bottom, tuner)
-    spread = target.high - target.low
-    if tuner >= 0 and 0 < missing < spread:
-        price[tuner] += missing
-
-
-def _shift(
-    missing: int,
-    price: IntArray,
-    quantity: IntArray,
-    fills: IntArray,
-    top: int,
-    bottom: int,
-    tuner: int,
-) -> int:
-    """Move steps to the top or bottom order, in place; return what is still missing.
-
-    Where the volume allows it, that is at least 0 and less than the spread.
-    """
-    is_short = missing > 0
-    end = top if is_short else bottom
-    gaps = np.abs(price - price[end])
-    for index in np.argsort(-gaps, kind="stable").tolist():
-        gap = int(gaps[index])
-        if gap == 0:
-            break
-        wanted = missing // gap if is_short else -(missing // gap)
-        if wanted == 0:
-            break
-        steps = 0 if index == tuner else min(wanted, int(quantity[index] - fills[index]))
-        quantity[index] -= steps
-        quantity[end] += steps
-        missing -= steps * gap if is_short else -steps * gap
-    return missing

@@ -93,6 +93,26 @@ def test_count_and_quote_volume_are_met_where_the_record_has_them(tmp_path: Path
     assert series.closed_bar(START_MS + HOUR_MS).trades >= 4
 
 
+def test_an_hour_of_unknown_count_has_a_trade_to_spare_for_its_quote_volume(tmp_path: Path) -> None:
+    # Prices of whole tens of ticks: four trades that touch them could only add up to such tens.
+    known = {"open": 100.2, "high": 100.9, "low": 99.5, "close": 100.4, "volume": 0.113}
+    busy = [row(hour, volume=10_000.0) for hour in range(2, 6)]
+    write(
+        tmp_path,
+        "BTCUSDT",
+        [row(0, **known, quote_volume=11.31234), row(1, **known), *busy],
+    )
+
+    series = recorded_book(
+        StandInSettings(history_dir=tmp_path, symbols=("BTCUSDT",), trades_per_hour=1)
+    ).series["BTCUSDT"]
+    bar = series.closed_bar(START_MS)
+
+    assert bar.trades == 5
+    assert series.listing.quote_text(bar.quote) == "11.31234000"
+    assert series.closed_bar(START_MS + HOUR_MS).trades == 4
+
+
 def test_live_starts_after_the_last_common_hour(tmp_path: Path) -> None:
     write(tmp_path, "BTCUSDT", [row(hour) for hour in range(10)])
     write(tmp_path, "ETHUSDT", [*(row(hour) for hour in range(2, 7)), close_only(7)])
