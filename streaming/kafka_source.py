@@ -44,6 +44,11 @@ def _quoted(text: str) -> str:
 # partition). Spark's consumers ask only while a batch runs, so a short wait costs nothing.
 FETCH_MAX_WAIT_MS = 20
 
+# Symbols are spread over partitions by their names, not by their trades, and a task reads several
+# partitions, whichever they are: one of two tasks was done while the other had most of a large batch
+# still to read. Pieces of equal length make them equal; a small batch is not cut.
+PIECE_RECORDS = 100_000
+
 
 def starting_options(start_from: str, topic: str) -> dict[str, str]:
     """Return the options of Spark's Kafka source for a place in a topic. Pure.
@@ -94,6 +99,7 @@ def read_stream(
         .option("kafka.fetch.max.wait.ms", str(FETCH_MAX_WAIT_MS))
         .option("failOnDataLoss", "true")
         .option("maxOffsetsPerTrigger", str(max_offsets_per_trigger))
+        .option("maxRecordsPerPartition", str(PIECE_RECORDS))
         .options(**(options or {}))
         .load()
     )
