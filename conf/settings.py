@@ -231,8 +231,8 @@ class SparkSettings(BaseSettings):
         2, ge=1, description="Fixed for the life of a checkpoint (reliability: 4)."
     )
     max_offsets_per_trigger: int = Field(
-        2_000_000,
-        description="Bounds the first batch after an outage: six to ten seconds of work. Every batch costs half a second besides its records, so smaller ones catch up more slowly (500,000: a tenth), larger ones show nothing for longer.",
+        4_000_000,
+        description="Bounds a batch after an outage: six to ten seconds of work. Every batch costs half a second besides its records, so smaller ones catch up more slowly (500,000: a third), larger ones show nothing for longer.",
     )
 
 
