@@ -8,6 +8,8 @@ overflow before 10^9 records of an hour.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
@@ -67,33 +69,34 @@ def _trade_aggregates() -> list[Column]:
     ]
 
 
-def _only(condition: str, *aggregates: str) -> list[Column]:
-    """Return aggregates over the rows of a condition: what a TRADE does not touch costs it nothing."""
+def _only(condition: str, aggregates: Mapping[str, str]) -> list[Column]:
+    """Return aggregates, by name, over the rows of a condition: others cost nothing."""
     return [
         F.expr(f"{function} FILTER (WHERE {condition})").alias(name)
-        for function, name in (one.rsplit(" AS ", 1) for one in aggregates)
+        for name, function in aggregates.items()
     ]
 
 
 def _witness_aggregates() -> list[Column]:
     codes = " ".join(f"WHEN '{name}' THEN {code}" for name, code in WITNESS_CODES.items())
-    decimals = [f"try_cast(close.{name} AS {kind})" for name, kind in _WITNESS_DECIMALS.items()]
+    decimals = {
+        name: f"try_cast(close.{name} AS {kind})" for name, kind in _WITNESS_DECIMALS.items()
+    }
     figures = [f"close.{name}" for name in _WITNESS_IDS + _WITNESS_PRICES]
     # Two witnesses that say different things show as two digests; END says nothing.
-    digest = f"xxhash64({', '.join(figures + decimals)})"
+    digest = f"xxhash64({', '.join([*figures, *decimals.values()])})"
     digest = f"CASE WHEN close.witness != 'END' THEN {digest} END"
     return _only(
         "close IS NOT NULL",
-        "count(1) AS closes",
-        f"min(CASE close.witness {codes} END) AS w_witness",
-        f"min({digest}) AS w_digest_low",
-        f"max({digest}) AS w_digest_high",
-        *(f"max(close.{name}) AS w_{name}" for name in _WITNESS_IDS + _WITNESS_PRICES),
-        *(
-            f"max({cast}) AS w_{name}"
-            for name, cast in zip(_WITNESS_DECIMALS, decimals, strict=True)
-        ),
-        "max(close.begins_at_id) AS begins_at_id",
+        {
+            "closes": "count(1)",
+            "w_witness": f"min(CASE close.witness {codes} END)",
+            "w_digest_low": f"min({digest})",
+            "w_digest_high": f"max({digest})",
+            **{f"w_{name}": f"max(close.{name})" for name in _WITNESS_IDS + _WITNESS_PRICES},
+            **{f"w_{name}": f"max({value})" for name, value in decimals.items()},
+            "begins_at_id": "max(close.begins_at_id)",
+        },
     )
 
 
@@ -106,8 +109,8 @@ def _gap_aggregates() -> list[Column]:
     ids = "sum(gap.last_id - gap.first_id + 1)"
     is_absent = f"coalesce(startswith(gap.reason, '{NEVER_EXISTED}'), false)"
     return [
-        *_only(f"gap IS NOT NULL AND NOT {is_absent}", f"{ids} AS gap_ids"),
-        *_only(f"gap IS NOT NULL AND {is_absent}", f"{ids} AS absent_ids"),
+        *_only(f"gap IS NOT NULL AND NOT {is_absent}", {"gap_ids": ids}),
+        *_only(f"gap IS NOT NULL AND {is_absent}", {"absent_ids": ids}),
     ]
 
 
