@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -107,15 +107,9 @@ def _gain(models: Ranked, forecasts: Mapping[str, Forecasts], styles: Mapping[st
 
 def _coverage(models: Ranked, styles: Mapping[str, int]) -> str:
     labels = list(models[0][1]["by_month"]) if models else []
-    lines = [
-        Line(
-            model,
-            _index(labels),
-            _values(month["coverage_90"] for month in figures["by_month"].values()) * 100,
-            styles[model],
-        )
-        for model, figures in models
-    ]
+    lines = _percent_lines(
+        models, labels, styles, lambda one: [m["coverage_90"] for m in one["by_month"].values()]
+    )
     low, high = COIN_MONTH_RANGE
     axes = Axes(
         _thinned(labels),
@@ -128,15 +122,9 @@ def _coverage(models: Ranked, styles: Mapping[str, int]) -> str:
 
 def _confidence(models: Ranked, styles: Mapping[str, int]) -> str:
     labels = [str(decile) for decile in range(1, 11)]
-    lines = [
-        Line(
-            model,
-            _index(labels),
-            _values(decile["da"] for decile in figures["da_by_confidence"]) * 100,
-            styles[model],
-        )
-        for model, figures in models
-    ]
+    lines = _percent_lines(
+        models, labels, styles, lambda one: [d["da"] for d in one["da_by_confidence"]]
+    )
     axes = Axes(
         _thinned(labels),
         "% of signs right; 10 is the most confident tenth",
@@ -165,6 +153,19 @@ def _per_coin(models: Ranked, styles: Mapping[str, int]) -> str:
         is_joined=False,
     )
     return line_plot(lines, axes)
+
+
+def _percent_lines(
+    models: Ranked,
+    labels: Sequence[str],
+    styles: Mapping[str, int],
+    shares: Callable[[Mapping[str, Any]], Sequence[Any]],
+) -> list[Line]:
+    """Return one line per model through its shares, a point per label, in percent."""
+    return [
+        Line(model, _index(labels), _values(shares(figures)) * 100, styles[model])
+        for model, figures in models
+    ]
 
 
 def _dates(open_ms: Ints) -> list[tuple[float, str]]:
