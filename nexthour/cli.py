@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from conf.settings import RunSettings
 from local.errors import LocalError
+from nexthour.models_cli import models_app
 from nexthour.running import running_systems, stop_system, tail
 
 app = typer.Typer(
@@ -365,6 +366,9 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
     return f"{error.title}: {where}: {problem['msg']} (got {problem.get('input')!r})"
+
+
+app.add_typer(models_app(_told_in_one_line, _var_dir), name="models")
 
 
 def main() -> None:

@@ -24,7 +24,6 @@ from conf.model import ModelSettings
 from conf.names import HOUR_MS
 from local.errors import LocalError
 from model.evaluation.catalogue import DEFAULT, UnknownModelError, choose
-from model.evaluation.forecaster import ForecasterError
 from model.evaluation.hours import Hours, HoursError, read_hours
 from model.evaluation.plan import Fold, PlanError, plan_folds
 from model.evaluation.predictions import write_predictions
@@ -32,6 +31,7 @@ from model.evaluation.report import write_report
 from model.evaluation.rows import Rows, make_rows
 from model.evaluation.settings import EvaluationSettings
 from model.evaluation.walk import Done, Walk, Walked, WalkError
+from model.forecasters.forecaster import ForecasterError
 from nexthour.times import parse_time
 
 MOST_SEEDS = 20
@@ -69,7 +69,7 @@ def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None
 
 
 def _evaluate(choice: EvaluateChoice, console: Console) -> None:
-    settings = EvaluationSettings()
+    settings = EvaluationSettings(exogenous=ModelSettings().exogenous)
     models = choose(choice.models)
     seeds = _seeds(choice.seeds)
     until = parse_time(choice.test_until, "--test-until")
@@ -79,7 +79,7 @@ def _evaluate(choice: EvaluateChoice, console: Console) -> None:
         until,
         refit_hours(choice.refit_every) * HOUR_MS,
     )
-    hours = read_hours(choice.candles)
+    hours = read_hours(choice.candles, settings.exogenous)
     folds = _folds_of_data(hours, plan_folds(hours.first_ms, *bounds, settings), choice)
     choice.out.mkdir(parents=True, exist_ok=True)
     rows = _rows(hours, folds, settings, console)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from conf.champion import ChampionSettings
 from model.evaluation.champion import Champion, Model
-from model.evaluation.forecaster import Forecaster
-from model.evaluation.forecasters import FORECASTERS
-from model.evaluation.lstm import Lstm
 from model.evaluation.predictions import BASELINE
+from model.forecasters import FORECASTERS, NETWORKS
 
 DEFAULT = "naive,rule,lstm,champion"
 
@@ -25,8 +23,7 @@ def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
     Raises:
         UnknownModelError: if a member of the champion is not there.
     """
-    networks: tuple[Forecaster, ...] = (Lstm(),)
-    fitted = {**FORECASTERS, **{network.name: network for network in networks}}
+    fitted = {**FORECASTERS, **NETWORKS}
     settings = settings or ChampionSettings()
     unknown = [name for name in settings.members if name not in fitted]
     if unknown:

@@ -149,7 +149,7 @@ def make_rows(
         on_hours: told how many hours are done after each chunk.
     """
     stable = tuple(s for s in settings.stable_symbols if s in hours.symbols)
-    spec = FeatureSpec(hours.symbols, settings.lead_symbol, stable)
+    spec = FeatureSpec(hours.symbols, settings.lead_symbol, stable, settings.exogenous)
     until_ms = min(until_ms, hours.last_ms + HOUR_MS)
     closes = _closes(hours, from_ms, until_ms)
     kept = np.isfinite(closes[:-1])

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from model.evaluation.forecaster import LEVELS, Fitted, Forecaster, ForecasterError
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
 from model.evaluation.settings import EvaluationSettings
+from model.forecasters.forecaster import LEVELS, Fitted, Forecaster, ForecasterError
 
 Floats = npt.NDArray[np.float64]
 

@@ -18,7 +18,6 @@ import pandas as pd
 
 from conf.names import HOUR_MS
 from model.evaluation.champion import Champion, Composition, Model, Said, compose
-from model.evaluation.forecaster import Forecaster
 from model.evaluation.hours import Hours
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import Ground, lay_ground, prediction_frame
@@ -26,6 +25,7 @@ from model.evaluation.rows import Rows
 from model.evaluation.runs import Run
 from model.evaluation.settings import EvaluationSettings
 from model.evaluation.tasks import Cache, Scored, Task, run_task, task_key
+from model.forecasters.forecaster import Forecaster
 
 WORKERS_LOG = "workers.log"
 STDERR = 2

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException, Producer
 
 from conf.connections.hdfs import open_hdfs, write_replacing
 from conf.contracts.candles import candle_key
-from conf.contracts.forecasts import Forecast, encode_forecast
+from conf.contracts.forecasts import ADDED, VECTORS, Forecast, encode_forecast, tuple_or_none
 from conf.names import Namespace, epoch_ms, utc_time
 from conf.settings import HdfsSettings, KafkaSettings
 
@@ -45,6 +45,12 @@ FORECAST_SCHEMA = pa.schema(
         pa.field("mask", pa.string(), nullable=False),
         pa.field("feature_hash", pa.string(), nullable=False),
         pa.field("input_revision", pa.int32()),
+        pa.field("sigma", pa.float64()),
+        pa.field("raw_z", pa.list_(pa.float64())),
+        pa.field("base_z", pa.list_(pa.float64())),
+        pa.field("alphas", pa.list_(pa.float64())),
+        pa.field("is_guarded", pa.bool_()),
+        pa.field("is_depegged", pa.bool_()),
     ]
 )
 COLUMNS = tuple(FORECAST_SCHEMA.names)
@@ -55,27 +61,30 @@ _TIMES = ("target_open_time", "as_of_open_time", "issued_at")
 
 def to_record(forecast: Forecast) -> dict[str, Any]:
     """Return the columns of a forecast; times as aware UTC datetimes."""
-    return {
+    record: dict[str, Any] = {
         name: utc_time(getattr(forecast, f"{name}_ms"))
         if name in _TIMES
         else getattr(forecast, name)
         for name in COLUMNS
     }
+    for name in VECTORS:  # a tuple would be a row of SQL
+        record[name] = None if record[name] is None else list(record[name])
+    return record
 
 
 def from_record(record: dict[str, Any]) -> Forecast:
     """Return the forecast of a record of `to_record`, from whichever store it comes.
 
-    A file from before `input_revision` was recorded has none.
+    A file from before a field was added has none of it.
     """
+    known = ADDED | record
     fields: dict[str, Any] = {
         (f"{name}_ms" if name in _TIMES else name): (
-            epoch_ms(record[name]) if name in _TIMES else record[name]
+            epoch_ms(known[name]) if name in _TIMES else known[name]
         )
         for name in COLUMNS
-        if name in record or name != "input_revision"
     }
-    return Forecast(**fields)
+    return Forecast(**fields | {name: tuple_or_none(fields[name]) for name in VECTORS})
 
 
 class HdfsStore:

@@ -1,0 +1,37 @@
+"""Forecasters by the name used in `--models`; each file is one family."""
+
+from __future__ import annotations
+
+from conf.model import CELLS
+from model.forecasters.boosting import GradientBoosting
+from model.forecasters.forecaster import Forecaster
+from model.forecasters.linear import Autoregression, Ridge
+from model.forecasters.naive import Drift, Naive
+from model.forecasters.paper import PaperLstm
+from model.forecasters.quantile_regression import QuantileRegression
+from model.forecasters.recurrent import Recurrent
+from model.forecasters.rule import ReversalRule, SeasonalNaive
+
+_ALL: tuple[Forecaster, ...] = (
+    Naive(),
+    Drift(),
+    SeasonalNaive(),
+    ReversalRule(),
+    Autoregression(),
+    Ridge(),
+    QuantileRegression(),
+    GradientBoosting(),
+    PaperLstm(),
+)
+
+FORECASTERS: dict[str, Forecaster] = {forecaster.name: forecaster for forecaster in _ALL}
+"""Every forecaster that needs neither TensorFlow's fit loop nor a cluster, in the report's order."""
+
+NETWORKS: dict[str, Forecaster] = {one.name: one for one in map(Recurrent, CELLS)}
+"""The recurrent networks; importing them needs no TensorFlow."""
+
+SERVABLE: dict[str, Forecaster] = {
+    **NETWORKS,
+    **{name: FORECASTERS[name] for name in ("lad", "lightgbm")},
+}
+"""Those whose fits can be kept in the registry: what the champion may be made of where it is served."""
