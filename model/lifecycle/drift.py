@@ -1,20 +1,24 @@
 """Whether the present still looks like training: inputs, skill, calibration. Pure.
 
 Inputs by the population stability index over the deciles of training (below 0.1 fine, above 0.25 an
-alarm: a convention). Skill by Page and Hinkley's test on the hourly pinball loss saved against the
-last close with EWMA bands. Calibration by the adapted shares and by the coverage of four weeks.
+alarm: a convention). Skill by the pinball loss saved against the last close with EWMA bands over four
+weeks: an alarm is a loss that is no chance. (A fall of the skill cannot be seen sooner: an hour's
+saving is about 0.06 of its deviation, so that even its sign takes three weeks to show; a test for a
+change of the mean, Page and Hinkley's, found nothing faster.) Calibration by the adapted shares and by
+the coverage of four weeks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from model.evaluation.significance import diebold_mariano
 from model.feature_spec import STATIC_NAMES
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +34,8 @@ WATCHED = tuple(name for name in STATIC_NAMES if not name.startswith("target_"))
 MIN_ROWS = 24 * 5
 ALPHA_BOUNDS = (0.05, 0.2)
 COVERAGE_BOUNDS = (0.87, 0.93)
-COVERAGE_HOURS = 28 * 24
+FOUR_WEEKS = 28 * 24
+SIGNIFICANT_T = 2.0
 
 
 @dataclass(frozen=True)
@@ -95,35 +100,9 @@ def stability(trained: Reference, static: npt.NDArray[np.float32]) -> dict[str, 
 
 
 def _shares(values: Floats, inner: Floats) -> Floats:
-    counts = np.bincount(np.searchsorted(inner, values, side="right"), minlength=BINS)
+    counts = np.bincount(np.searchsorted(inner, values, side="right"), minlength=len(inner) + 1)
     shares: Floats = counts / max(len(values), 1)
     return shares
-
-
-@dataclass(frozen=True, slots=True)
-class PageHinkley:
-    """Page and Hinkley's test for a fall of a mean (Page 1954, "Continuous inspection schemes").
-
-    Attributes:
-        tolerance: falls smaller than this are not looked for, in deviations of the series.
-        threshold: the sum of what is beyond the tolerance at which it is an alarm, likewise.
-        burn_in: values that only teach mean and deviation.
-    """
-
-    tolerance: float = 0.05
-    threshold: float = 40.0
-    burn_in: int = 168
-
-    def fell(self, values: Sequence[float]) -> bool:
-        """Tell whether the mean of a series fell somewhere after its burn-in."""
-        first = np.asarray(values[: self.burn_in], dtype=float)
-        rest = np.asarray(values[self.burn_in :], dtype=float)
-        deviation = float(np.std(first)) if len(first) == self.burn_in else 0.0
-        if not len(rest) or deviation <= 0:
-            return False
-        steps = (float(np.mean(first)) - rest) / deviation - self.tolerance
-        sums = np.concatenate([[0.0], np.cumsum(steps)])
-        return bool(np.max(sums - np.minimum.accumulate(sums)) > self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,25 +120,24 @@ class Recent:
     alphas: Mapping[str, float] | None = None
 
 
-def findings(
-    indices: Mapping[str, float], recent: Recent, test: PageHinkley | None = None
-) -> list[str]:
+def findings(indices: Mapping[str, float], recent: Recent) -> list[str]:
     """Return one line per alarm, the inputs' first.
 
     Args:
         indices: population stability by feature.
         recent: of the ledger.
-        test: for a fall of the skill.
     """
     lines = [
         f"input {name}: stability index {value:.2f}"
         for name, value in indices.items()
         if value > PSI_ALARM
     ]
-    if (test or PageHinkley()).fell(recent.savings):
-        lines.append("skill: the loss saved against the baseline has fallen")
-    window = recent.covered[-COVERAGE_HOURS:]
-    if len(window) == COVERAGE_HOURS:
+    saved = np.asarray(recent.savings[-FOUR_WEEKS:])
+    t = diebold_mariano(saved) if len(saved) == FOUR_WEEKS else 0.0
+    if t < -SIGNIFICANT_T:
+        lines.append(f"skill: worse than the baseline over four weeks (t = {t:.1f})")
+    window = recent.covered[-FOUR_WEEKS:]
+    if len(window) == FOUR_WEEKS:
         share = math.fsum(window) / len(window)
         if not COVERAGE_BOUNDS[0] <= share <= COVERAGE_BOUNDS[1]:
             lines.append(f"calibration: {share:.1%} inside the 90 % band over four weeks")

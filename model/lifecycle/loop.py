@@ -170,13 +170,15 @@ class Lifecycle:
         parts = []
         for back in range(self.settings.drift_window_hours):
             path = self.namespace.features_file(newest - back * HOUR_MS)
-            if not self.files.exists(path):
+            try:
+                content = self.files.cat_file(path)
+            except FileNotFoundError:
                 continue
-            table = pq.read_table(io.BytesIO(self.files.cat_file(path)))
+            table = pq.read_table(io.BytesIO(content))
             rows = table.select(["symbol", "static", "is_usable"]).to_pylist()
             parts += [
                 row["static"][: len(STATIC_NAMES)]
                 for row in rows
                 if row["is_usable"] and row["symbol"] not in self.stable
             ]
-        return np.array(parts, dtype=np.float32).reshape(len(parts), -1)
+        return np.array(parts, dtype=np.float32).reshape(-1, len(STATIC_NAMES))

@@ -132,8 +132,9 @@ class ForecastWorld:
         created_at: str,
         *,
         expires_ms: int = LIVE + 400 * HOUR_MS,
-        alias: str = CHAMPION,
+        alias: str | None = CHAMPION,
         seeds: Mapping[str, CoinState] | None = None,
+        manifest: Mapping[str, Any] | None = None,
     ) -> str:
         """Publish the untrained network as of a time (ISO 8601), point an alias at it; return its version."""
         folder = self._folder / f"model-{created_at.replace(':', '')}"
@@ -154,9 +155,11 @@ class ForecastWorld:
         (folder / "signature.json").write_bytes(orjson.dumps(signature))
         states = {symbol: state.to_dict() for symbol, state in (seeds or {}).items()}
         (folder / "calibration.json").write_bytes(orjson.dumps(states))
-        manifest = {"created_at": created_at, "weights_hash": self._model.weights_hash}
-        version = self.registry.publish(folder, manifest)
-        self.registry.point(alias, version, "bootstrap" if alias == CHAMPION else alias)
+        (folder / "inputs.json").write_bytes(orjson.dumps({}))
+        named = {"created_at": created_at, "weights_hash": self._model.weights_hash}
+        version = self.registry.publish(folder, {**(manifest or {}), **named})
+        if alias is not None:
+            self.registry.point(alias, version, "bootstrap" if alias == CHAMPION else alias)
         return version
 
     def next_candle(self, symbol: str, open_time_ms: int, **changes: Any) -> Candle:
