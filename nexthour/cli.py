@@ -256,10 +256,6 @@ def evaluate(
     candles: Annotated[
         Path, typer.Option("--candles", metavar="DIR", help="Folder of SYMBOL-1h.parquet files.")
     ],
-    train_until: Annotated[
-        str,
-        typer.Option(metavar="TIME", help="Last hour the first fit may see: 2024-06-30T23:00Z."),
-    ],
     test_from: Annotated[
         str, typer.Option(metavar="TIME", help="First hour to forecast from; the first fit.")
     ],
@@ -267,6 +263,18 @@ def evaluate(
         str, typer.Option(metavar="TIME", help="Last hour to forecast from, inclusive.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where results go.")],
+    train_until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Last hour the first fit may see: 2024-06-30T23:00Z."),
+    ] = None,
+    horizon: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAYS",
+            help="The long projection instead of the next hour, up to 180d; only --candles, "
+            "--test-from, --test-until and --out count then.",
+        ),
+    ] = None,
     models: Annotated[
         str,
         typer.Option(
@@ -292,14 +300,23 @@ def evaluate(
     from nexthour.evaluate_command import EvaluateChoice, run_evaluate
 
     choice = EvaluateChoice(
-        candles, train_until, test_from, test_until, out, models, refit_every, seeds, workers
+        candles,
+        train_until,
+        test_from,
+        test_until,
+        out,
+        models,
+        refit_every,
+        seeds,
+        workers,
+        horizon,
     )
     signal.signal(signal.SIGTERM, _on_sigterm)
     with _told_in_one_line():
         try:
             run_evaluate(choice)
         except KeyboardInterrupt as error:
-            message = "stopped; what is fitted is kept, start again to go on"
+            message = "stopped; start again, fits that are done are kept"
             raise _fail(message) from error
 
 

@@ -27,11 +27,13 @@ from model.evaluation.catalogue import DEFAULT, UnknownModelError, choose
 from model.evaluation.hours import Hours, HoursError, read_hours
 from model.evaluation.plan import Fold, PlanError, plan_folds
 from model.evaluation.predictions import write_predictions
+from model.evaluation.projection.walk import ProjectionError
 from model.evaluation.report import write_report
 from model.evaluation.rows import Rows, make_rows
 from model.evaluation.settings import EvaluationSettings
 from model.evaluation.walk import Done, Walk, Walked, WalkError
 from model.forecasters.forecaster import ForecasterError
+from nexthour.projection_command import project
 from nexthour.times import parse_time
 
 MOST_SEEDS = 20
@@ -42,7 +44,7 @@ class EvaluateChoice:
     """What the command line asks for, as it was typed."""
 
     candles: Path
-    train_until: str
+    train_until: str | None
     test_from: str
     test_until: str
     out: Path
@@ -50,18 +52,36 @@ class EvaluateChoice:
     refit_every: str = "60d"
     seeds: int = 3
     workers: int | None = None
+    horizon: str | None = None
 
 
 def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None:
-    """Walk forward, write predictions and report, and say where.
+    """Walk forward, or project if a horizon is given; write rows and report, and say where.
 
     Raises:
         LocalError: one line, if an option or the folder is wrong, or a model fails.
     """
     console = console or Console(highlight=False)
     try:
-        _evaluate(choice, console)
-    except (HoursError, PlanError, UnknownModelError, WalkError, ForecasterError) as error:
+        if choice.horizon is None:
+            _evaluate(choice, console)
+        else:
+            project(
+                choice.candles,
+                choice.test_from,
+                choice.test_until,
+                choice.horizon,
+                choice.out,
+                console,
+            )
+    except (
+        HoursError,
+        ProjectionError,
+        PlanError,
+        UnknownModelError,
+        WalkError,
+        ForecasterError,
+    ) as error:
         raise LocalError(str(error)) from error
     except OSError as error:
         message = f"cannot write to {choice.out}: {error.strerror or error}"
@@ -69,6 +89,9 @@ def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None
 
 
 def _evaluate(choice: EvaluateChoice, console: Console) -> None:
+    if choice.train_until is None:
+        message = "--train-until is needed: the last hour that the first fit may see"
+        raise LocalError(message)
     settings = EvaluationSettings(exogenous=ModelSettings().exogenous)
     models = choose(choice.models)
     seeds = _seeds(choice.seeds)

@@ -55,13 +55,13 @@ class Levels:
         """Return (rows,) of z."""
         low, span = scales(rows, self.ranges)
         closes = (last_closes(rows) - low[:, None]) / span[:, None]
-        price = low + span * self._next(closes)
+        price = low + span * self.following(closes)
         price = np.maximum(price, MIN_SHARE * rows.last_close)
         z: Floats = np.log(price / rows.last_close) / rows.sigma
         return z
 
-    def _next(self, closes: Floats) -> Floats:
-        """Return (rows,) of the next scaled close for (rows, `LOOK_BACK_HOURS`) of them."""
+    def following(self, closes: Floats) -> Floats:
+        """Return (rows,) of the next scaled close for (rows, `LOOK_BACK_HOURS`) scaled ones."""
         count = len(closes)
         out = np.empty(count)
         for start in range(0, count, SCORING_ROWS):
@@ -130,13 +130,14 @@ def scales(rows: Windows, ranges: Mapping[str, tuple[float, float]]) -> tuple[Fl
     return low, span
 
 
-def train(closes: Floats, target: Floats, seed: int) -> tuple[Floats, ...]:
-    """Return the weights after `EPOCHS` passes of Adam on squared error.
+def train(closes: Floats, target: Floats, seed: int, epochs: int = EPOCHS) -> tuple[Floats, ...]:
+    """Return the weights after so many passes of Adam on squared error.
 
     Args:
         closes: (rows, `LOOK_BACK_HOURS`), scaled.
         target: (rows,), scaled.
         seed: of the first weights and of the order of the rows.
+        epochs: passes.
     """
     import keras
 
@@ -156,7 +157,7 @@ def train(closes: Floats, target: Floats, seed: int) -> tuple[Floats, ...]:
         closes[:, :, None].astype(np.float32),
         target.astype(np.float32),
         batch_size=BATCH_ROWS,
-        epochs=EPOCHS,
+        epochs=epochs,
         verbose=0,
     )
     return tuple(np.asarray(weight, dtype=np.float64) for weight in network.get_weights())
