@@ -69,7 +69,9 @@ def bring_up(
             part.result()
     start_clock()
     # Last: the first hour has yet to pass, and until then there is nothing to see.
-    return timed("start the dashboard", system.start_dashboard)
+    url = timed("start the dashboard", system.start_dashboard)
+    timed("start the models' life cycle", system.start_lifecycle)
+    return url
 
 
 @contextmanager

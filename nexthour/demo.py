@@ -19,7 +19,7 @@ from nexthour.latency import ReadableProbe, latencies, summarise
 from nexthour.system import System
 
 NAMESPACE = "demo"
-LIVE_PARTS = ("exchange", "spark", "producer", "dashboard")
+LIVE_PARTS = ("exchange", "spark", "producer", "dashboard", "lifecycle")
 WATCH_S = 1.0
 
 

@@ -19,7 +19,7 @@ from nexthour.progress import Steps
 from nexthour.system import System
 
 ANSWER_TIMEOUT_S = 10.0
-PARTS = ("spark", "producer", "dashboard")
+PARTS = ("spark", "producer", "dashboard", "lifecycle")
 
 
 def require_exchange(exchange: ExchangeSettings) -> None:

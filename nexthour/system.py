@@ -204,6 +204,11 @@ class System:
         process.wait_ready(answers(f"http://{HOST}:{port}/healthz"), 60)
         return process
 
+    def start_lifecycle(self) -> None:
+        """Start what trains, tries and promotes models, and simulates the long projection."""
+        process = self.start("lifecycle", ["-m", "model.lifecycle"])
+        process.wait_ready(lambda: "life cycle runs" in process.log_text(), 60)
+
     def start_dashboard(self) -> str:
         """Start Streamlit and return its address."""
         wanted = int(os.environ.get("NEXTHOUR_DASHBOARD_PORT", "0"))

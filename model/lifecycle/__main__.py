@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,9 @@ from conf.settings import (
     RunSettings,
     S3Settings,
 )
+from model.lifecycle.background import PROJECTION, TRAINING, BackgroundJob
 from model.lifecycle.ledger import LifecycleLedger
 from model.lifecycle.loop import Lifecycle
-from model.lifecycle.training import TrainingProcess
 from model.registry import Registry
 
 if TYPE_CHECKING:
@@ -70,18 +71,19 @@ def build(run: RunSettings, lifecycle: LifecycleSettings) -> Lifecycle:
             log.warning("exchange time not known", error=repr(error))
             return None
 
+    def job(name: str, commands: Sequence[Sequence[str]]) -> BackgroundJob:
+        log_file = run.var_dir / "lifecycle" / f"{name}.log"
+        niceness, timeout_s = lifecycle.niceness, lifecycle.training_timeout_s
+        return BackgroundJob(commands, log_file, niceness, timeout_s, SLOW)
+
     return Lifecycle(
         settings=lifecycle,
         registry=Registry(open_s3(s3), s3.bucket, namespace.s3_prefix),
         ledger=LifecycleLedger(_Postgres(PostgresSettings(), namespace), stable),
         files=open_hdfs(HdfsSettings()),
         namespace=namespace,
-        training=TrainingProcess(
-            run.var_dir / "lifecycle" / "training.log",
-            lifecycle.niceness,
-            lifecycle.training_timeout_s,
-            environment=SLOW,
-        ),
+        training=job("training", TRAINING),
+        projection=job("projection", PROJECTION),
         now_ms=now_ms,
         stable=stable,
     )

@@ -23,16 +23,17 @@ from conf.names import HOUR_MS, Namespace
 from model.feature_spec import STATIC_NAMES
 from model.inference import INPUTS
 from model.lifecycle.actions import Actions
+from model.lifecycle.background import BackgroundJob
 from model.lifecycle.decide import Step, decide
 from model.lifecycle.drift import Reference, findings, stability
 from model.lifecycle.ledger import LifecycleLedger
 from model.lifecycle.standing import Standing
-from model.lifecycle.training import TrainingProcess
 from model.registry import CHAMPION, SHADOW, Registry, RegistryError
 
 log = structlog.get_logger(__name__)
 
-RECENT_MS = 60 * 24 * HOUR_MS
+DAY_MS = 24 * HOUR_MS
+RECENT_MS = 60 * DAY_MS
 """Of the skill's test: longer ago is another market, and another champion."""
 
 
@@ -46,7 +47,8 @@ class Lifecycle:
         ledger: the queries' and its own tables.
         files: HDFS, for the record of what the models saw.
         namespace: names in it.
-        training: the process that trains.
+        training: the job that trains.
+        projection: the job that simulates the fan, once per day of the exchange.
         now_ms: the exchange's clock; None as long as it does not answer.
         stable: coins whose inputs are not watched.
     """
@@ -56,7 +58,8 @@ class Lifecycle:
     ledger: LifecycleLedger
     files: WebHDFS
     namespace: Namespace
-    training: TrainingProcess
+    training: BackgroundJob
+    projection: BackgroundJob
     now_ms: Callable[[], int | None]
     stable: tuple[str, ...] = ()
 
@@ -64,6 +67,7 @@ class Lifecycle:
         self._actions = Actions(self.registry, self.ledger)
         self._drift: tuple[str, ...] = ()
         self._drift_at_ms: int | None = None
+        self._projected_day: int | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Look again and again until the event is set; what a store refuses is tried again later."""
@@ -75,6 +79,7 @@ class Lifecycle:
                     log.warning("life cycle waits", error=f"{type(error).__name__}: {error}"[:300])
         finally:
             self.training.stop()
+            self.projection.stop()
 
     def look(self) -> Step | None:
         """Do what is to be done now; return the step that was taken.
@@ -86,6 +91,7 @@ class Lifecycle:
         if now_ms is None:
             return None
         self._take_training(now_ms)
+        self._project(now_ms)
         standing = self.standing(now_ms)
         step = decide(standing, self.settings)
         if step is None:
@@ -136,6 +142,20 @@ class Lifecycle:
                 beside_shadow=self.ledger.beside(shadow.version),
             )
         return standing
+
+    def _project(self, now_ms: int) -> None:
+        """Begin the day's projection; what it needs is there once the day's last hour is closed."""
+        ended = self.projection.ended()
+        if ended is not None:
+            kind = "projected" if ended.code == 0 else "projection_failed"
+            log.info(kind, code=ended.code, line=ended.line, seconds=round(ended.seconds, 1))
+        day = now_ms // DAY_MS
+        newest_ms = self.ledger.newest_hour_ms()
+        is_closed = newest_ms is not None and newest_ms >= day * DAY_MS - HOUR_MS
+        if self.projection.is_running or self._projected_day == day or not is_closed:
+            return
+        self._projected_day = day
+        self.projection.begin()
 
     def _take_training(self, now_ms: int) -> None:
         ended = self.training.ended()

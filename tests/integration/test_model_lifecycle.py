@@ -13,9 +13,9 @@ import pytest
 from conf.connections.hdfs import open_hdfs
 from conf.lifecycle import LifecycleSettings
 from conf.names import HOUR_MS
+from model.lifecycle.background import BackgroundJob
 from model.lifecycle.ledger import LifecycleLedger
 from model.lifecycle.loop import Lifecycle
-from model.lifecycle.training import TrainingProcess
 from model.publication import record_version
 from model.registry import CHAMPION, SHADOW
 from streaming.forecasts.batch import ForecastBatch
@@ -63,7 +63,8 @@ def world(settings: Bundle, untrained: UntrainedModel, tmp_path: Path) -> Iterat
 @pytest.fixture
 def lifecycle(world: ForecastWorld, tmp_path: Path) -> Iterator[Lifecycle]:
     says = ("-c", "print('trained something')")
-    training = TrainingProcess(tmp_path / "training.log", 5, 60.0, (says, says))
+    training = BackgroundJob((says, says), tmp_path / "training.log", 5, 60.0)
+    projection = BackgroundJob((says,), tmp_path / "projection.log", 5, 60.0)
     yield Lifecycle(
         SETTINGS,
         world.registry,
@@ -71,10 +72,12 @@ def lifecycle(world: ForecastWorld, tmp_path: Path) -> Iterator[Lifecycle]:
         open_hdfs(world.context.hdfs),
         world.context.namespace,
         training,
+        projection,
         lambda: world.clock.now_ms,
         stable=("USDCUSDT",),
     )
     training.stop()
+    projection.stop()
 
 
 def trained(
@@ -263,7 +266,7 @@ def test_a_training_that_fails_is_told_and_not_repeated_at_once(
     trained(world, 0, "champion", CHAMPION)
     world.clock.now_ms += 24 * HOUR_MS
     broken = ("-c", "import sys; sys.exit('no history: run something')")
-    lifecycle.training = TrainingProcess(tmp_path / "failed.log", 5, 60.0, (broken,))
+    lifecycle.training = BackgroundJob((broken,), tmp_path / "failed.log", 5, 60.0)
     lifecycle.look()
     eventually(lambda: lifecycle.look() is None and not lifecycle.training.is_running, 30)
     with world.sql.cursor() as cursor:
@@ -272,9 +275,27 @@ def test_a_training_that_fails_is_told_and_not_repeated_at_once(
     assert lifecycle.look() is None
 
 
+def test_the_fan_is_simulated_once_a_day(world: ForecastWorld, lifecycle: Lifecycle) -> None:
+    begun = []
+    begin = lifecycle.projection.begin
+    lifecycle.projection.begin = lambda: begun.append(world.clock.now_ms) or begin()  # type: ignore[method-assign, func-returns-value]
+    trained(world, 0, "champion", CHAMPION)
+    lifecycle.look()
+    eventually(lambda: lifecycle.look() is None and not lifecycle.projection.is_running, 30)
+    assert begun == [LIVE]  # the day before LIVE is whole: its last hour is in the history
+    world.clock.now_ms = LIVE + 23 * HOUR_MS
+    lifecycle.look()
+    world.clock.now_ms = LIVE + 24 * HOUR_MS
+    lifecycle.look()  # the day is over, but its last hour is not closed yet
+    assert begun == [LIVE]
+    world.close_hour(LIVE + 23 * HOUR_MS)
+    lifecycle.look()
+    assert begun == [LIVE, LIVE + 24 * HOUR_MS]
+
+
 def test_a_training_that_hangs_is_ended(tmp_path: Path) -> None:
     hangs = ("-c", "import time; time.sleep(600)")
-    training = TrainingProcess(tmp_path / "hung.log", 5, 0.5, (hangs,))
+    training = BackgroundJob((hangs,), tmp_path / "hung.log", 5, 0.5)
     training.begin()
     ended = eventually(training.ended, 30)
     assert ended.code == -1

@@ -1,4 +1,4 @@
-"""The training as a process of low priority beside the queries: history brought up to now, then the job."""
+"""Trainings and projections as processes of low priority beside the queries: history first, then the job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-COMMANDS = (("-m", "streaming.history.refresh"), ("-m", "model.training_job"))
+HISTORY = ("-m", "streaming.history.refresh")
+TRAINING = (HISTORY, ("-m", "model.training_job"))
+PROJECTION = (HISTORY, ("-m", "model.projection.job"))
 """One after the other. Processes of their own: the first belongs to the streaming side, and whatever
 the second leaves behind in memory is gone with it."""
 
@@ -19,30 +21,30 @@ TERMINATE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a training ended: exit code of the last command, its last line, wall seconds."""
+    """How a job ended: exit code of the last command, its last line, wall seconds."""
 
     code: int
     line: str
     seconds: float
 
 
-class TrainingProcess:
-    """At most one training at a time.
+class BackgroundJob:
+    """A job of several processes, at most one run of it at a time.
 
     Args:
+        commands: arguments of Python, one process after the other.
         log: file that its output is appended to.
         niceness: of its processes.
         timeout_s: wall seconds after which it is ended.
-        commands: arguments of Python, one process after the other.
         environment: beside this process's own.
     """
 
     def __init__(
         self,
+        commands: Sequence[Sequence[str]],
         log: Path,
         niceness: int,
         timeout_s: float,
-        commands: Sequence[Sequence[str]] = COMMANDS,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._log = log
@@ -56,7 +58,7 @@ class TrainingProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether a training was begun and its end not yet taken."""
+        """Whether it was begun and its end not yet taken."""
         return self._process is not None
 
     def begin(self) -> None:
@@ -83,7 +85,7 @@ class TrainingProcess:
         return Ended(code, _last_line(self._log), seconds)
 
     def stop(self) -> None:
-        """End a running training; nothing is promoted by half of one."""
+        """End it where it is; nothing is published by half of one."""
         if self._process is None:
             return
         self._process.terminate()
