@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.champion import ChampionSettings
-from conf.model import ModelSettings
+from conf.model import Cell, ModelSettings
 from model.baselines import empirical_quantiles
 from model.calibration import CoinState
 from model.composition import Composed, Member, mean
@@ -42,6 +42,10 @@ Floats = npt.NDArray[np.float64]
 MIDDLE = len(LEVELS) // 2
 TRAIN, VALIDATION = "part=volatile-train", "part=volatile-validation"
 STABLE_TRAIN, STABLE_VALIDATION = "part=stable-train", "part=stable-validation"
+
+
+TrainNetwork = Callable[[Cell, ModelSettings], Fitted]
+"""Trains one network on a staged snapshot, with the seed of the settings."""
 
 
 class TrainingError(Exception):
@@ -94,6 +98,7 @@ def fit_champion(
     settings: ModelSettings,
     champion: ChampionSettings,
     on_epoch: Callable[[Told], None] = lambda _: None,
+    train_network: TrainNetwork | None = None,
 ) -> ChampionFit:
     """Fit every member on ``part=volatile-train``; ``part=volatile-validation`` chooses.
 
@@ -103,6 +108,8 @@ def fit_champion(
         settings: optimiser, epochs, patience, seeds, time limit of each network.
         champion: the composition.
         on_epoch: called after each epoch of a network.
+        train_network: trains the networks instead of this process, such as several workers do
+            (`model.distributed`).
 
     Raises:
         TrainingError: if a part is empty or a member cannot be served.
@@ -122,7 +129,7 @@ def fit_champion(
         told.append(one)
         on_epoch(one)
 
-    source = _Source(windows_dir / TRAIN, spec, settings, validation, tell)
+    source = _Source(windows_dir / TRAIN, spec, settings, validation, tell, train_network)
     seeds = tuple(range(settings.seed, settings.seed + settings.fits))
     members = tuple(_member(forecaster, seeds, source) for forecaster in forecasters)
     said = mean([member.quantiles(validation) for member in members])
@@ -166,7 +173,9 @@ class _Source:
         settings: ModelSettings,
         validation: Windows,
         tell: Callable[[Told], None],
+        train_network: TrainNetwork | None,
     ) -> None:
+        self._train_network = train_network
         self._folder = folder
         self._spec = spec
         self._settings = settings
@@ -192,6 +201,8 @@ class _Source:
 
     def _fit_network(self, forecaster: Recurrent, seed: int) -> Fitted:
         settings = self._settings.model_copy(update={"seed": seed})
+        if self._train_network is not None:
+            return self._train_network(forecaster.cell, settings)
 
         def tell(epoch: Epoch) -> None:
             self._tell(Told(forecaster.name, seed, epoch))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +24,12 @@ from conf.champion import ChampionSettings
 from conf.connections.s3 import open_s3
 from conf.connections.spark import build_session
 from conf.contracts.forecasts import QUANTILES
-from conf.model import ModelSettings
+from conf.model import Cell, ModelSettings
 from conf.names import Namespace
 from conf.settings import HdfsSettings, RunSettings, S3Settings, SparkSettings
 from local.errors import LocalError
 from model.features import FeatureSpec
-from model.forecasters.forecaster import ForecasterError
+from model.forecasters.forecaster import Fitted, ForecasterError
 from model.places import LocalPlace
 from model.registry import Registry
 from model.staging import stage
@@ -36,7 +37,7 @@ from model.windows import Snapshot, WindowsError, make_snapshot
 from nexthour.progress import Steps
 
 if TYPE_CHECKING:
-    from model.champion_fit import Told
+    from model.champion_fit import Told, TrainNetwork
     from model.curves import TensorBoard
 
 SUFFIX = "-1h.parquet"
@@ -44,7 +45,11 @@ SUFFIX = "-1h.parquet"
 
 @dataclass(frozen=True, slots=True)
 class TrainChoice:
-    """What the command line asks for."""
+    """What the command line asks for; `workers` above 1 train each network together.
+
+    Under spark-submit the master is that of the submission; the folders must then be the same on
+    every machine.
+    """
 
     candles: Path
     out: Path
@@ -83,10 +88,9 @@ def _train(choice: TrainChoice, console: Console) -> None:
         f"{snapshot.rows('volatile-validation'):,} validate"
     )
     board = TensorBoard(choice.out / "tensorboard")
-    with _progress(console) as progress:
-        fitted = fit_champion(
-            windows, spec, settings, champion, _teller(progress, settings, board, console)
-        )
+    with _progress(console) as progress, _workers(choice, windows, spec) as train_network:
+        tell = _teller(progress, settings, board, console)
+        fitted = fit_champion(windows, spec, settings, champion, tell, train_network)
     board.close()
     judgement = judge(fitted.validation, fitted.quantiles, fitted.base, QUANTILES)
     manifest = build_manifest(
@@ -129,6 +133,32 @@ def _windows(
     finally:
         session.stop()
     return snapshot, stage(snapshot, place, choice.out / "windows")
+
+
+@contextmanager
+def _workers(
+    choice: TrainChoice, windows: Path, spec: FeatureSpec
+) -> Iterator[TrainNetwork | None]:
+    """Yield what trains a network on several Spark tasks at once; None for this process alone."""
+    if choice.workers == 1:
+        yield None
+        return
+    from model.distributed import Work, fit_distributed
+
+    spark = SparkSettings(master=f"local[{choice.workers}]")
+    options = {"spark.python.worker.reuse": "false"}
+    session = build_session("nexthour-train", spark, HdfsSettings(url="file:///"), options)
+
+    def train(cell: Cell, settings: ModelSettings) -> Fitted:
+        checkpoints = choice.out / "checkpoints" / f"{cell}-{settings.seed}"
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        work = Work(windows, checkpoints, spec, settings, cell, choice.workers)
+        return fit_distributed(session, work)
+
+    try:
+        yield train
+    finally:
+        session.stop()
 
 
 def _progress(console: Console) -> Progress:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,19 @@ DEFAULTS_FILE = Path(__file__).parents[2] / "spark-defaults.conf"
 POOLS_FILE = Path(__file__).parents[1] / "fairscheduler.xml"
 
 
-def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> SparkSession:
+def build_session(
+    app_name: str,
+    spark: SparkSettings,
+    hdfs: HdfsSettings,
+    options: Mapping[str, str] | None = None,
+) -> SparkSession:
     """Return the running session or start one.
 
     Args:
         app_name: shown by Spark's own tools.
         spark: master, memory and jars, used only where spark-submit did not decide.
         hdfs: the default file system.
+        options: more of Spark's own, for the application that is started.
     """
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
@@ -42,6 +49,8 @@ def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> Sp
         jars = ",".join(str(jar) for jar in sorted(spark.jars_dir.resolve().glob("*.jar")))
         arguments = ["--master", spark.master, "--properties-file", str(DEFAULTS_FILE)]
         arguments += ["--driver-memory", spark.driver_memory]
+        for name, value in (options or {}).items():
+            arguments += ["--conf", f"{name}={value}"]
         if jars:
             arguments += ["--jars", jars]
         # Workers run this interpreter with its packages, not whatever `python3` is on the path.
