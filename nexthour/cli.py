@@ -303,6 +303,23 @@ def evaluate(
 
 
 @app.command()
+def api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
+    run: Annotated[str | None, _RUN_OPTION] = None,
+) -> None:
+    """Serve candles, forecasts and scores over HTTP until Ctrl-C (docs/api.md); read only.
+
+    Exit codes: 0 stopped, 2 could not start.
+    """
+    from nexthour.api_command import run_api
+    from nexthour.run_environment import environment_of_run
+
+    with _told_in_one_line(), environment_of_run(run, _var_dir()):
+        run_api(host, port)
+
+
+@app.command()
 def doctor() -> None:
     """Check Java, Python, ports, disk and memory, and say what to do."""
     from nexthour.doctor import run_doctor
