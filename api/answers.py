@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request
@@ -13,8 +13,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from api.errors import ApiError
 from api.etags import etag, is_current
+from api.memo import StampMemo
 from api.params import Paged
-from api.queries.base import Row, Stamped, is_known
+from api.queries.base import PageQuery, Row, Stamped, is_known
 from api.store import Store
 from conf.api import ApiSettings
 
@@ -25,16 +26,6 @@ NOT_MODIFIED = 304
 REVALIDATE = "no-cache"
 """Caches may keep an answer but must ask each time; that is what stamps make cheap."""
 NEVER = "no-store"
-
-
-class PageQuery(Protocol):
-    """A list or a page of one, as the modules in `api.queries` make them."""
-
-    def stamped(self, connection: Connection) -> Stamped:
-        """Return source and stamp."""
-
-    def rows(self, connection: Connection) -> tuple[list[Row], str | None]:
-        """Return the documents and the next page's cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +86,30 @@ def found_page(request: Request, query: PageQuery, *, symbol: str | None = None)
         ApiError: 404 if the symbol is not known.
         StoreError: if Postgres cannot answer.
     """
+    store = store_of(request)
+    address = f"{request.url.path}?{request.url.query}"
+
+    def tag_of(stamped: Stamped) -> str:
+        return etag(address, stamped.source, stamped.stamp)
+
     given = request.headers.get("if-none-match")
+    if given is not None:
+        memo: StampMemo = request.app.state.memo
+        held = store.glance(lambda connection: memo.stamped(connection, address, query))
+        if is_current(given, tag_of(held)):
+            return Found(tag_of(held), held.source, None)
 
-    def work(connection: Connection) -> Found:
+    def work(connection: Connection) -> tuple[Found, bool]:
         stamped = query.stamped(connection)
-        tag = etag(request.url.path, request.url.query, stamped.source, stamped.stamp)
-        if is_current(given, tag):
-            return Found(tag, stamped.source, None)
         rows, next_cursor = query.rows(connection)
-        if not rows and symbol is not None and not is_known(connection, symbol):
-            message = f"symbol: there is no {symbol!r} here; /v1/symbols lists what there is"
-            raise ApiError(404, "unknown_symbol", message, parameter="symbol")
-        return Found(tag, stamped.source, rows, next_cursor)
+        is_there = bool(rows) or symbol is None or is_known(connection, symbol)
+        return Found(tag_of(stamped), stamped.source, rows, next_cursor), is_there
 
-    return store_of(request).read(work)
+    found, is_there = store.read(work)
+    if not is_there:
+        message = f"symbol: there is no {symbol!r} here; /v1/symbols lists what there is"
+        raise ApiError(404, "unknown_symbol", message, parameter="symbol")
+    return found
 
 
 def tagged(request: Request, found: Found, content: Mapping[str, Any] | None) -> Response:

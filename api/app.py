@@ -15,6 +15,7 @@ from api.answers import json_response, store_of
 from api.described import DESCRIPTION, needs_key, responses
 from api.events.hub import Hub
 from api.handlers import add_handlers
+from api.memo import StampMemo
 from api.queries.base import source
 from api.routes import candles, forecasts, stream, system
 from api.security import KEY_HEADER, SecurityHeaders, key_guard
@@ -41,7 +42,7 @@ health_router = APIRouter(tags=["system"])
 )
 def healthz(request: Request) -> Response:
     """200 while Postgres answers and the run is prepared, else 503. Needs no key."""
-    store_of(request).read(source)
+    store_of(request).glance(source)
     return json_response({"status": "ok"})
 
 
@@ -80,6 +81,7 @@ def create_app(settings: ApiSettings, store: Store, stable_symbols: Sequence[str
     app.state.settings = settings
     app.state.store = store
     app.state.stable_symbols = tuple(stable_symbols)
+    app.state.memo = StampMemo()
     app.state.hub = Hub(store, settings)
     guard: dict[str, Any] = {}
     if settings.key:

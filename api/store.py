@@ -29,7 +29,7 @@ _NOT_READY = (
 
 
 class Store:
-    """Runs work on a connection of the reader role, in one read-only snapshot each.
+    """Runs work on a connection of the reader role, which can only read.
 
     At most `settings.pool_size` connections are open. One that the server has closed meanwhile is
     noticed at its first statement; the work is then done again on a new one, which is safe since
@@ -51,7 +51,7 @@ class Store:
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what the work returns; it sees one snapshot and cannot write.
+        """Return what the work returns; all its statements see one snapshot.
 
         Raises:
             StoreDownError: if the server cannot be reached or went away.
@@ -59,6 +59,10 @@ class Store:
             StoreBusyError: if no connection became free in time.
             StoreSlowError: if a statement took too long.
         """
+        return self.glance(lambda connection: _in_snapshot(connection, work))
+
+    def glance(self, work: Callable[[Connection], T]) -> T:
+        """Do the same without a transaction: each statement sees what is there when it begins."""
         with self._place():
             while True:
                 try:
@@ -92,7 +96,6 @@ class Store:
     def _attempt(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         try:
             result = work(connection)
-            connection.rollback()
         except psycopg2.errors.QueryCanceled as error:
             connection.close()
             message = (
@@ -115,11 +118,11 @@ class Store:
     def _open(self) -> Connection:
         try:
             connection = connect(self._postgres, self.namespace, role=READER_ROLE)
+            connection.set_session("REPEATABLE READ", readonly=True, autocommit=True)
         except psycopg2.OperationalError as error:
             if "role" in str(error) and "does not exist" in str(error):
                 raise self._not_ready() from error
             raise StoreDownError(_DOWN) from error
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         speak_wire(connection)
         return connection
 
@@ -127,6 +130,14 @@ class Store:
         return StoreNotReadyError(
             f"namespace {self.namespace.name!r} has no tables of this version yet; the run is starting, or NEXTHOUR_NAMESPACE names another"
         )
+
+
+def _in_snapshot(connection: Connection, work: Callable[[Connection], T]) -> T:
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        result = work(connection)
+        cursor.execute("ROLLBACK")
+    return result
 
 
 _DOWN = "the database does not answer; try again later"

@@ -17,7 +17,7 @@ UTC_SUFFIX = "+00"
 
 def decimal_text(text: str | None, _cursor: object = None) -> str | None:
     """Return a numeric without trailing zeros, as the topics write it: '61685.99', '0'. Pure."""
-    if text is None or "." not in text:
+    if text is None or text[-1] != "0" or "." not in text:  # so are most of thousands
         return text
     return text.rstrip("0").rstrip(".")
 

@@ -116,7 +116,7 @@ class Hub:
         Raises:
             StoreError: if Postgres cannot answer.
         """
-        row = await to_thread.run_sync(self._store.read, queries.opening)
+        row = await to_thread.run_sync(self._store.glance, queries.opening)
         now = parsed_time(row["now"])
         newest = position_at(row["horizon"], now - queries.LONGEST_TRANSACTION)
         missed = None if last is None else self._missed(last, now, row["next"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
@@ -16,6 +16,8 @@ Values = Mapping[str, Any]
 # -infinity and infinity stand for a bound that was not given: one statement for all cases.
 ALWAYS = "-infinity"
 FOREVER = "infinity"
+
+SNAPSHOT = "SELECT pg_current_snapshot()::text AS snapshot LIMIT 1"
 
 SOURCE = """
 SELECT namespace, venue, source_label, speed FROM run_info LIMIT 1
@@ -38,6 +40,16 @@ class Stamped:
 
     source: Row
     stamp: str
+
+
+class PageQuery(Protocol):
+    """A list, or a page of one."""
+
+    def stamped(self, connection: Connection) -> Stamped:
+        """Return source and stamp."""
+
+    def rows(self, connection: Connection) -> tuple[list[Row], str | None]:
+        """Return the documents and the next page's cursor, None on the last page."""
 
 
 def stamp_of(keys: str) -> str:
@@ -65,6 +77,16 @@ def stamped(connection: Connection, statement: str, values: Values) -> Stamped:
     """
     found = required(rows(connection, statement, values))
     return Stamped(found, found.pop("stamp"))
+
+
+def snapshot(connection: Connection) -> str:
+    """Return a text that is the same for as long as no transaction has changed anything.
+
+    It names every transaction whose work is visible: the number of the first that may not be, and
+    those before it that have not ended.
+    """
+    (found,) = rows(connection, SNAPSHOT)
+    return str(found["snapshot"])
 
 
 def source(connection: Connection) -> Row:

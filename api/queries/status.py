@@ -13,12 +13,8 @@ LOOK_BACK_HOURS = 4
 """Of exchange time: at a speed of 180 a run that still runs has closed an hour in the last 20 s."""
 
 _RUN = """
-SELECT r.namespace, r.venue, r.source_label, r.speed, r.started_at,
-    clock_timestamp() AS wall_time,
-    extract(epoch FROM clock_timestamp() - newest.updated_at)::float8 AS data_age_s
-FROM run_info r CROSS JOIN (SELECT max(updated_at) AS updated_at FROM candle
-    WHERE interval = '1h' AND open_time >= (SELECT max(open_time) FROM candle
-        WHERE interval = '1h') - interval '1 hour') AS newest LIMIT 1
+SELECT namespace, venue, source_label, speed, started_at, clock_timestamp() AS wall_time
+FROM run_info LIMIT 1
 """
 
 # What was so on the exchange, and when it was written: a report of a producer, a closed hour, a forecast.
@@ -53,7 +49,7 @@ _JOBS = "SELECT job, state, detail, updated_at FROM job_status ORDER BY job LIMI
 
 
 def run(connection: Connection) -> Row:
-    """Return the run's source, start, Postgres' time and the age of its newest candle.
+    """Return the run's source, its start and Postgres' time.
 
     Raises:
         StoreNotReadyError: if the run has not been prepared yet.

@@ -8,11 +8,17 @@ import pytest
 from fastapi.testclient import TestClient
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
+from api.memo import StampMemo
+from api.params import CandleQuery
+from api.queries.base import Stamped
 from api.queries.candles import CandlePageQuery
+from api.store import Store
+from conf.api import ApiSettings
+from conf.connections.postgres import connect
 from conf.names import Namespace
 from conf.settings import PostgresSettings
 from tests.support import dashboard_data as data
-from tests.support.api_data import DAY, HOUR, SYMBOL, WRITTEN, candle, forecast, insert
+from tests.support.api_data import DAY, HOUR, SYMBOL, WRITTEN, add, candle, forecast, insert
 from tests.support.api_server import api_client
 
 pytestmark = pytest.mark.integration
@@ -151,6 +157,43 @@ def test_tags_of_the_other_lists_change_with_them(own: TestClient, writer: Conne
     after = {name: tag_of(own, path) for name, path in paths.items()}
     assert after["forecasts"] != before["forecasts"]
     assert after["incidents"] != before["incidents"]
+
+
+class Counted(CandlePageQuery):
+    """A page that counts how often its stamp is made."""
+
+    stamps = 0
+
+    def stamped(self, connection: Connection) -> Stamped:
+        self.stamps += 1
+        return super().stamped(connection)
+
+
+def test_a_stamp_is_made_anew_only_after_something_was_written(
+    postgres: PostgresSettings, namespace: Namespace, writer: Connection
+) -> None:
+    store = Store(postgres, namespace, ApiSettings())
+    memo = StampMemo(kept=2)
+    query = Counted(CandleQuery.model_validate({"symbol": SYMBOL}))
+
+    def stamp(page: str = "a") -> str:
+        return store.glance(lambda connection: memo.stamped(connection, page, query)).stamp
+
+    first = stamp()
+    assert [stamp(), stamp(), query.stamps] == [first, first, 1]
+    open_still = connect(postgres, namespace)
+    with open_still.cursor() as cursor:
+        add(cursor, "candle", candle(SYMBOL, DAY))
+    assert stamp() == first, "not committed"
+    open_still.commit()
+    open_still.close()
+    second = stamp()
+    assert second != first
+    before = query.stamps
+    for page in ("a", "b", "c", "a"):
+        assert stamp(page) == second
+    assert query.stamps == before + 3, "the page asked for longest ago was forgotten"
+    store.close()
 
 
 def test_another_source_is_another_page(own: TestClient, writer: Connection) -> None:
