@@ -26,6 +26,7 @@ VERSION = "1.0.0"
 """Of the contract, not of the program: fields and endpoints are added as 1.x, nothing else changes in /v1."""
 OPENAPI_PATH = "/v1/openapi.json"
 ROUTERS = (candles.router, forecasts.router, system.router, stream.router)
+WAITING = 32
 TAGS = [
     {"name": "market", "description": "Pairs, candles and the stream of what is new."},
     {"name": "forecasts", "description": "Forecasts, how good they were, and who made them."},
@@ -57,8 +58,8 @@ def create_app(settings: ApiSettings, store: Store, stable_symbols: Sequence[str
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # A thread each for the queries at once, and some that wait; more would only hold memory.
-        to_thread.current_default_thread_limiter().total_tokens = 2 * settings.pool_size
+        # So many may wait for a connection, each for a bounded time; the others queue behind them.
+        to_thread.current_default_thread_limiter().total_tokens = settings.pool_size + WAITING
         yield
         app.state.hub.close()
         store.close()

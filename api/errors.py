@@ -79,6 +79,12 @@ class StoreBusyError(StoreError):
     code = "store_busy"
 
 
+class StoreReplacedError(StoreError):
+    """The database is another one than before, restored or made anew: its transactions are lower."""
+
+    code = "store_replaced"
+
+
 class StoreSlowError(StoreError):
     """A statement took longer than it may; a smaller range is faster."""
 

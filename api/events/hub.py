@@ -19,7 +19,7 @@ import structlog
 from anyio import to_thread
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
-from api.errors import StoreError
+from api.errors import StoreError, StoreReplacedError
 from api.events.positions import Position, position_at
 from api.events.told import (
     Event,
@@ -93,6 +93,7 @@ class Hub:
         self._end = Position(0)
         self._listeners = 0
         self._is_closing = False
+        self._databases = 0  # how many were met; streams of a former one end
         self._marks: list[tuple[int, datetime]] = []
         self._news = asyncio.Event()
         self._polling: asyncio.Task[None] | None = None
@@ -165,11 +166,13 @@ class Hub:
 
     async def _told(self, place: Position, wanted: Wanted) -> AsyncIterator[bytes]:
         """Yield what there is behind a place and what comes, and signs of life between."""
-        settings = self._settings
-        while not self._is_closing:
+        settings, database = self._settings, self._databases
+        while not self._is_closing and database == self._databases:
             news = self._news  # taken before the look, so that nothing falls between the two
             try:
                 batch = await self._look(place)
+            except StoreReplacedError:
+                return  # who comes back with the last id is told to begin anew
             except StoreError as error:
                 yield trouble(f"{error.code}: {error}")
                 await _wait(news, settings.sse_poll_s)
@@ -198,6 +201,12 @@ class Hub:
         while not self._is_closing:
             try:
                 batch = await self._read(self._end)
+            except StoreReplacedError as error:
+                log.warning("events_begin_anew", error=str(error))
+                self._databases += 1
+                self._polling, self._floor = None, None
+                self._tell_all()
+                return
             except StoreError as error:
                 if not is_failing:
                     log.warning("events_not_read", error=str(error))
@@ -263,6 +272,9 @@ def reader(place: Position) -> Callable[[Connection], Batch]:
 
     def read(connection: Connection) -> Batch:
         written = queries.written_since(connection, place.xid, place.since)
+        if written.next < place.xid:
+            message = f"transaction {place.xid} was met, but {written.next} has not begun"
+            raise StoreReplacedError(message)
         events = [candle_event(row, place.since_ms) for row in written.candles]
         events += [forecast_event(row, place.since_ms) for row in written.forecasts]
         behind = [event for event in in_order(events) if event.position > place]

@@ -36,7 +36,8 @@ FROM run_info r CROSS JOIN pg_current_snapshot() AS s LIMIT 1
 
 # A row knows the lower 32 bits of its transaction's number; it is the latest number below the snapshot's
 # next one that ends in them.
-_FULL_NUMBER = "next - 1 - mod(next - 1 - t.xmin::text::bigint + 4294967296, 4294967296)"
+FULL_NUMBER = "next - 1 - mod(next - 1 - {low} + 4294967296, 4294967296)"
+_XID = FULL_NUMBER.format(low="t.xmin::text::bigint")
 _HERE = """
 here AS MATERIALIZED (SELECT pg_snapshot_xmin(s)::text::bigint AS horizon,
     pg_snapshot_xmax(s)::text::bigint AS next, clock_timestamp() AS now
@@ -44,12 +45,12 @@ here AS MATERIALIZED (SELECT pg_snapshot_xmin(s)::text::bigint AS horizon,
 """
 # History is left out, as it is from the topic `candles`: years of it are loaded in one go.
 _CANDLES = f"""
-SELECT {_FULL_NUMBER} AS xid, {candles.COLUMNS}
+SELECT {_XID} AS xid, {candles.COLUMNS}
 FROM candle t CROSS JOIN here
 WHERE updated_at > %(since)s AND verdict IS DISTINCT FROM 'history' AND interval = '1h'
 """  # noqa: S608 - made of constants
 _FORECASTS = f"""
-SELECT {_FULL_NUMBER} AS xid, {forecasts.COLUMNS}
+SELECT {_XID} AS xid, {forecasts.COLUMNS}
 FROM forecast t CROSS JOIN here WHERE written_at > %(since)s
 """  # noqa: S608 - made of constants
 _WRITTEN = f"""

@@ -15,6 +15,7 @@ import httpx
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
+from rich.console import Console
 
 from api.queries.base import rows
 from api.store import Store
@@ -23,6 +24,9 @@ from conf.connections.postgres import READER_ROLE, connect
 from conf.names import Namespace
 from conf.settings import PostgresSettings
 from local.ports import HOST, PortClaims
+from nexthour.progress import Steps
+from nexthour.running import running_systems
+from nexthour.system import System
 from tests.support.api_data import DAY, HOUR, SYMBOL, candle, insert, prepared_namespace
 from tests.support.api_events import Told, parsed
 from tests.support.api_server import ApiServer, api_server, environment
@@ -195,6 +199,23 @@ def _answer(url: str) -> dict[str, list[object]] | None:
     except httpx.HTTPError:
         return None
     return answer
+
+
+def test_the_local_stack_starts_it_and_notes_its_address(
+    postgres: PostgresSettings, filled: Namespace, tmp_path: Path
+) -> None:
+    variables = dict(environment(postgres, filled))
+    system = System(tmp_path / "demo", variables, Steps(Console(quiet=True)), fresh=True)
+    try:
+        url = system.start_api()
+        assert system.addresses == {"api": url}
+        (noted,) = running_systems(tmp_path)
+        assert noted.addresses == {"api": url}
+        assert len(httpx.get(f"{url}/v1/symbols").json()["data"]) == 10
+        system.require_running(["api"])
+    finally:
+        system.stop()
+    assert system.stop_one("api") == 0
 
 
 def test_the_key_opens_everything_and_without_it_nothing_is_open(

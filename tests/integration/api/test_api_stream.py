@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -266,6 +267,41 @@ async def test_an_id_that_is_too_old_or_of_another_database_is_a_reset(
         assert parse_event_id(str(told[1].id)) >= newest
     insert(writer, "candle", now(1))
     assert names(await since(hub, told[1].id)) == [f"{SYMBOL} 01 1"], "from there it goes on"
+
+
+@pytest.mark.parametrize(
+    ("following", "low", "number"),
+    [
+        (100, 99, 99),
+        (100, 3, 3),
+        (2**32 + 10, 5, 2**32 + 5),
+        (2**32 + 10, 10, 10),  # not begun yet, hence of the round before
+        (2**32 + 10, 2**32 - 1, 2**32 - 1),
+        (7 * 2**32, 2**32 - 1, 7 * 2**32 - 1),
+        (7 * 2**32 + 1, 0, 7 * 2**32),
+    ],
+)
+def test_a_rows_transaction_is_the_latest_with_its_lower_bits(
+    writer: Connection, following: int, low: int, number: int
+) -> None:
+    expression = queries.FULL_NUMBER.format(low=f"{low}::bigint")
+    with writer.cursor() as cursor:
+        cursor.execute(f"SELECT {expression} FROM (SELECT {following}::bigint AS next) AS here")
+        assert cursor.fetchone() == (number,)
+
+
+async def test_streams_of_a_database_that_was_replaced_end(hub: Hub) -> None:
+    opening = await hub.open(None)
+    ahead = Position(opening.newest.xid + 1000, (), opening.newest.since_ms)
+    former = replace(opening, newest=ahead, start=ahead)
+    async with aclosing(hub.stream(former, ALL, follow=True)) as stream:
+        async with asyncio.timeout(10):
+            told = b"".join([part async for part in stream]).decode()
+    assert [one.type for one in parsed(told.split("\n"))] == ["source"]
+    opening = await hub.open(ahead)
+    assert opening.missed == "the last event is of another database"
+    async with listening(hub):
+        pass
 
 
 async def test_silence_is_broken_by_signs_of_life_that_move_the_place_to_resume(
