@@ -189,39 +189,47 @@ async def test_from_any_id_one_gets_exactly_the_rest(hub: Hub, writer: Connectio
     assert names(await since(hub, whole[0].id, only)) == [f"{SYMBOL} 04 v.2", f"{SYMBOL} 04 v1"]
 
 
+def overlapping(seed: int, count: int, connections: int) -> Iterator[tuple[str, int]]:
+    """Yield what random writers do: ("write", n), or ("commit", n) of what n has written."""
+    draw = random.Random(seed)
+    under_way: list[int] = []
+    for _ in range(count):
+        while len(under_way) == connections or (under_way and draw.random() < 0.5):
+            yield "commit", under_way.pop(draw.randrange(len(under_way)))
+        under_way.append(draw.choice([n for n in range(connections) if n not in under_way]))
+        yield "write", under_way[-1]
+    draw.shuffle(under_way)
+    yield from (("commit", n) for n in under_way)
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_transactions_that_overlap_at_random_are_told_once_each_to_every_listener(
-    hub: Hub, postgres: PostgresSettings, namespace: Namespace, seed: int
+    store: Store, postgres: PostgresSettings, namespace: Namespace, seed: int
 ) -> None:
-    draw = random.Random(seed)
-    connections = [connect(postgres, namespace) for _ in range(6)]
-    under_way: list[Connection] = []
-    expected = 40
-    start = await place_now(hub)
-    async with listening(hub) as stream:
-        for hour in range(expected):
-            idle = [one for one in connections if one not in under_way]
-            while not idle or (under_way and draw.random() < 0.5):
-                ending = under_way.pop(draw.randrange(len(under_way)))
-                ending.commit()
-                idle.append(ending)
-            chosen = draw.choice(idle)
-            with chosen.cursor() as cursor:
-                add(cursor, "candle", now(hour))
-            under_way.append(chosen)
-            if draw.random() < 0.3:
-                await asyncio.sleep(0)
-        draw.shuffle(under_way)
-        for ending in under_way:
-            ending.commit()
-        told = await read(stream, expected)
-    for connection in connections:
-        connection.close()
-    hours = [one.data["open_time"] for one in told]
-    assert len(set(hours)) == expected
-    for number in (-1, *draw.sample(range(expected), 5)):
-        rest = await since(hub, start if number < 0 else told[number].id)
-        assert [one.data["open_time"] for one in rest] == hours[number + 1 :], "one order for all"
+    eager = Hub(store, SETTINGS.model_copy(update={"sse_poll_s": 0.001}))
+    writers = [connect(postgres, namespace) for _ in range(6)]
+    count, start = 40, await place_now(eager)
+    hours = iter(range(count))
+
+    def step(what: str, writer: Connection) -> None:
+        if what == "commit":
+            writer.commit()
+            return
+        with writer.cursor() as cursor:
+            add(cursor, "candle", now(next(hours)))
+
+    async with listening(eager) as stream:
+        reading = asyncio.create_task(read(stream, count))
+        for what, number in overlapping(seed, count, len(writers)):
+            await asyncio.to_thread(step, what, writers[number])  # the hub looks meanwhile
+        told = await reading
+    for writer in writers:
+        writer.close()
+    times = [one.data["open_time"] for one in told]
+    assert len(set(times)) == count
+    for place in range(-1, count, 6):
+        rest = await since(eager, start if place < 0 else told[place].id)
+        assert [one.data["open_time"] for one in rest] == times[place + 1 :], "one order for all"
 
 
 async def test_a_listener_that_was_left_behind_reads_from_the_store(
