@@ -90,7 +90,7 @@ def found_page(request: Request, query: PageQuery, *, symbol: str | None = None)
     address = f"{request.url.path}?{request.url.query}"
 
     def tag_of(stamped: Stamped) -> str:
-        return etag(address, stamped.source, stamped.stamp)
+        return etag(address, request.app.state.allowed, stamped.source, stamped.stamp)
 
     given = request.headers.get("if-none-match")
     if given is not None:

@@ -82,6 +82,8 @@ def create_app(settings: ApiSettings, store: Store, stable_symbols: Sequence[str
     app.state.settings = settings
     app.state.store = store
     app.state.stable_symbols = tuple(stable_symbols)
+    # What else decides how a page looks: another server of other settings has other tags.
+    app.state.allowed = (settings.max_rows, *stable_symbols)
     app.state.memo = StampMemo()
     app.state.hub = Hub(store, settings)
     guard: dict[str, Any] = {}

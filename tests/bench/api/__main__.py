@@ -73,6 +73,10 @@ async def all_loads(world: World, options: argparse.Namespace) -> tuple[list[Loa
     polled = [
         Ask("/v1/candles", {"symbol": symbol, "limit": "5000", **newest}, {}) for symbol in SYMBOLS
     ]
+    edges = {
+        order: [Ask("/v1/candles", {"symbol": symbol, "order": order}, {}) for symbol in SYMBOLS]
+        for order in ("asc", "desc")
+    }
     days = in_turn(candle_asks(options.seed, interval="1d"), PAGES)
     forecasts = [
         Ask("/v1/forecasts", {"symbol": symbol, "limit": "5000"}, {}) for symbol in SYMBOLS
@@ -86,6 +90,8 @@ async def all_loads(world: World, options: argparse.Namespace) -> tuple[list[Loa
                 ("the same, eight at once", asks, 8),
                 (NOT_MODIFIED, await tags(world.url, polled), 8),
                 (NOT_MODIFIED_MANY, await tags(world.url, asks), 8),
+                ("the oldest 500 hours", edges["asc"], 2),
+                ("the newest 500 hours", edges["desc"], 2),
                 ("90 days as days", days, 2),
                 ("90 days of forecasts", forecasts, 2),
                 ("scores of ten coins", [Ask("/v1/scores", {}, {})], 2),

@@ -196,6 +196,15 @@ def test_a_stamp_is_made_anew_only_after_something_was_written(
     store.close()
 
 
+def test_a_server_of_other_settings_has_other_tags(
+    postgres: PostgresSettings, filled: Namespace, client: TestClient
+) -> None:
+    with api_client(postgres, filled, max_rows=100) as other:
+        path = "/v1/forecasts"
+        assert len(other.get(path).json()["data"]) == 100 < len(client.get(path).json()["data"])
+        assert tag_of(other, path) != tag_of(client, path)
+
+
 def test_another_source_is_another_page(own: TestClient, writer: Connection) -> None:
     before = tag_of(own, "/v1/symbols")
     with writer, writer.cursor() as cursor:
