@@ -44,6 +44,12 @@ SELECT DISTINCT ON (open_time) {{columns}} {_WANTED}
 ORDER BY open_time {{order}}, revision DESC LIMIT %(hours)s
 """
 
+# Where the range alone bounds the page, every row of it may be stamped: a row of a former revision
+# never changes, so that the stamp changes when the page does, and nothing needs to be sorted.
+_RANGE_KEYS = f"""
+SELECT {_KEYS} {_WANTED} AND open_time > %(after)s AND open_time < %(before)s
+"""
+
 _REVISIONS = f"""
 SELECT {{columns}} {_WANTED}
     AND revision BETWEEN %(least_revision)s AND %(most_revision)s
@@ -142,10 +148,17 @@ def _statements(query: CandleQuery) -> tuple[str, str]:
     if query.interval != "1h":
         return _BAR_KEYS.format(order=query.order), _BARS.format(order=query.order)
     hours = _CURRENT if query.revision == "latest" else _REVISIONS
-    return (
-        hours.format(columns=_KEYS, order=query.order),
-        hours.format(columns=COLUMNS, order=query.order),
-    )
+    keys = hours.format(columns=_KEYS, order=query.order)
+    if query.revision == "latest" and _is_one_page(query):
+        keys = _RANGE_KEYS
+    return keys, hours.format(columns=COLUMNS, order=query.order)
+
+
+def _is_one_page(query: CandleQuery) -> bool:
+    """Tell whether the range has no more hours than the page may have."""
+    if query.from_time is None or query.until is None:
+        return False
+    return query.until - query.from_time <= timedelta(hours=query.limit)
 
 
 def _values(query: CandleQuery) -> dict[str, Any]:
