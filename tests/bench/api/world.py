@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,8 +115,10 @@ def running_world(seed: int) -> Iterator[World]:
 def pin(pid: int, core: int) -> None:
     """Put a process and its children on one core; those that they start inherit it."""
     leader = psutil.Process(pid)
-    for process in (leader, *leader.children(recursive=True)):
-        process.cpu_affinity([core])
+    leader.cpu_affinity([core])
+    for process in leader.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # a connection's that was closed just now
+            process.cpu_affinity([core])
 
 
 def _pinned(core: int) -> str:
