@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from psycopg2.extras import RealDictCursor
 
 from conf.contracts.incidents import ALARMS
-from streamlit_app.exchange_time import Sighting
+from conf.exchange_time import Sighting
 from streamlit_app.records import (
     CandleRow,
     CoinNow,

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streamlit_app.exchange_time import Sighting, exchange_now, freshness, time_to_close
+from conf.exchange_time import Sighting, exchange_now, freshness, time_to_close
 
 pytestmark = pytest.mark.unit
 
