@@ -17,6 +17,8 @@ page = st.navigation(
             title="Forecast quality",
             url_path="quality",
         ),
+        st.Page("views/projection.py", title="Long projection", url_path="projection"),
+        st.Page("views/data.py", title="Data quality", url_path="data"),
         st.Page("views/system.py", title="System", url_path="system"),
     ],
     position="top",

@@ -115,3 +115,16 @@ def both_times(time: datetime, zone: ZoneInfo) -> str:
     if here.date() == time.astimezone(UTC).date():
         in_utc = f"{clock_time(time, ZoneInfo('UTC'))} UTC"
     return f"{here:%Y-%m-%d %H:%M} {zone.key} · {in_utc}"
+
+
+def address_time(time: datetime) -> str:
+    """Return a time as it stands in a page's address: UTC to the minute, '2026-01-01T15:00Z'."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def time_of_address(text: str) -> datetime | None:
+    """Return the time that `address_time` wrote, None where there is none."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None

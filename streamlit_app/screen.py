@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, cast
 
+import pandas as pd
 import streamlit as st
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 from pydantic import SecretStr
@@ -12,14 +14,20 @@ from pydantic import SecretStr
 from conf.exchange_time import freshness
 from conf.names import Namespace
 from conf.settings import DashboardSettings, PostgresSettings, RunSettings
-from streamlit_app import formatting, markup, queries, state, theme
-from streamlit_app.records import RunState
+from streamlit_app import export, formatting, state, theme
+from streamlit_app.markup import base as markup
+from streamlit_app.queries import run as run_queries
+from streamlit_app.records.run import RunState
 from streamlit_app.store import Store, StoreDownError, StoreNotReadyError
 
 Loaded = TypeVar("Loaded")
 
 # A closed connection must not outlive the settings it was made with.
 MAX_STORES = 4
+# A minute: long enough that twenty viewers cost little more than one, short enough that a repair of an
+# old hour is seen while its viewer still waits for it. Each entry is at most about a megabyte.
+KEPT_S = 60.0
+MOST_KEPT = 64
 
 
 def _open_store(
@@ -38,15 +46,39 @@ _store: Callable[[str, str, int, int], Store] = st.cache_resource(
 )(_open_store)
 
 
-def store() -> Store:
-    """Return the store of the configured namespace, shared by all viewers of this process."""
+def _store_key() -> tuple[str, str, int, int]:
     postgres = PostgresSettings()
-    return _store(
+    return (
         postgres.url.get_secret_value(),
         RunSettings().namespace,
         postgres.statement_timeout_ms,
         postgres.connect_timeout_s,
     )
+
+
+def store() -> Store:
+    """Return the store of the configured namespace, shared by all viewers of this process."""
+    return _store(*_store_key())
+
+
+def _load_once(key: str, _load: Callable[[], object]) -> object:
+    return _load()
+
+
+_kept: Callable[[str, Callable[[], object]], object] = st.cache_resource(
+    ttl=KEPT_S, max_entries=MOST_KEPT, show_spinner=False
+)(_load_once)
+
+
+def kept(key: tuple[object, ...], load: Callable[[], Loaded]) -> Loaded:
+    """Return what `load` returned within the last `KEPT_S`, to whichever viewer; never change it.
+
+    Args:
+        key: what `load` depends on, each part with a `repr` of its own.
+        load: reads and computes; an exception of it is not kept.
+    """
+    whole = repr((*_store_key(), *key))
+    return cast(Loaded, _kept(whole, load))
 
 
 def refresh_s(times: float = 1.0) -> float:
@@ -63,6 +95,15 @@ def read(load: Callable[[Connection], Loaded]) -> Loaded:
     """
     with store().reading() as connection:
         return load(connection)
+
+
+def symbols() -> list[str]:
+    """Return the followed symbols; those of the settings while the store cannot tell."""
+    try:
+        found = [info.symbol for info in read(run_queries.symbols)]
+    except (StoreDownError, StoreNotReadyError):
+        found = []
+    return found or list(RunSettings().symbols)
 
 
 def show(load: Callable[[Connection], Loaded], draw: Callable[[Loaded], None]) -> None:
@@ -86,7 +127,7 @@ def style() -> None:
 def header() -> None:
     """Draw source, exchange time and freshness, or what is wrong."""
     try:
-        found = read(queries.run_state)
+        found = read(run_queries.run_state)
     except StoreDownError:
         st.error(
             "**The database does not answer.** Nothing on this page is current. "
@@ -114,3 +155,29 @@ def _warn_if_old(found: RunState) -> None:
             "or its producer or its queries have stopped (see System).",
             icon=":material/schedule:",
         )
+
+
+def offer_files(name: str, load: Callable[[Connection], pd.DataFrame]) -> None:
+    """Draw the buttons that export what is shown; it is read once somebody asks for it.
+
+    Args:
+        name: of the file, without its ending.
+        load: returns the rows.
+    """
+    with st.popover("Export", icon=":material/download:", key=f"export-{name}"):
+        st.caption("What this page shows: times in UTC, prices exact.")
+        for ending, (kind, write) in export.FORMATS.items():
+            st.download_button(
+                ending.upper() if ending == "csv" else "Parquet",
+                data=partial(_file, load, write),
+                file_name=f"{name}.{ending}",
+                mime=kind,
+                key=f"{name}-{ending}",
+                on_click="ignore",
+            )
+
+
+def _file(
+    load: Callable[[Connection], pd.DataFrame], write: Callable[[pd.DataFrame], bytes]
+) -> bytes:
+    return write(read(load))

@@ -1,22 +1,17 @@
-"""What survives a reload: page, coin, range and time zone, all of them in the page's address."""
+"""What survives a reload: page, coin, range, zoom and time zone, all of them in the page's address."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import streamlit as st
 
+from streamlit_app import indicators
+from streamlit_app.intervals import AUTOMATIC, DEFAULT_RANGE, INTERVAL_NAMES, RANGES
+
 UTC_NAME = "UTC"
-RANGES = {
-    "1 day": timedelta(days=1),
-    "3 days": timedelta(days=3),
-    "1 week": timedelta(days=7),
-    "1 month": timedelta(days=30),
-    "3 months": timedelta(days=90),
-}
-DEFAULT_RANGE = "3 days"
+ZOOM_PARAMETER = "zoom"
 
 
 def zone_named(name: str | None) -> ZoneInfo:
@@ -49,25 +44,86 @@ def choose_zone() -> None:
     )
 
 
-def choose_symbol(symbols: Sequence[str]) -> str:
-    """Draw the selector of the coin and return the choice."""
-    chosen: str = st.selectbox("Coin", symbols, key="symbol", bind="query-params", width=160)
-    return chosen
-
-
-def choose_range() -> timedelta:
-    """Draw the selector of the chart's range and return it."""
-    chosen: str = st.selectbox(
-        "Range",
-        list(RANGES),
-        index=list(RANGES).index(DEFAULT_RANGE),
-        key="range",
-        bind="query-params",
-        width=140,
-    )
-    return RANGES[chosen]
-
-
 def zone() -> ZoneInfo:
     """Return the viewer's time zone."""
     return zone_named(st.session_state.get("tz"))
+
+
+def choose(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    default: str | None = None,
+    width: int = 140,
+    shown: Callable[[str], str] = str,
+) -> str:
+    """Draw a selector whose choice stands in the address as `key`, and return the choice."""
+    chosen: str = st.selectbox(
+        label,
+        options,
+        index=options.index(default) if default else 0,
+        key=key,
+        bind="query-params",
+        width=width,
+        format_func=shown,
+    )
+    return chosen
+
+
+def choose_symbol(symbols: Sequence[str]) -> str:
+    """Draw the selector of the coin and return the choice."""
+    return choose("Coin", symbols, "symbol", width=160)
+
+
+def choose_range() -> str:
+    """Draw the selector of the chart's range and return its name."""
+    return choose("Range", list(RANGES), "range", default=DEFAULT_RANGE, width=130)
+
+
+def choose_bars() -> str:
+    """Draw the selector of the length of a bar and return its name."""
+    return choose(
+        "Bars",
+        INTERVAL_NAMES,
+        "bars",
+        width=120,
+        shown=lambda name: "automatic" if name == AUTOMATIC else name,
+    )
+
+
+def choose_indicators() -> indicators.Chosen:
+    """Draw the selectors of the indicators and return the choice."""
+    names: list[str] = st.pills(
+        "Indicators",
+        indicators.NAMES,
+        selection_mode="multi",
+        key="indicators",
+        bind="query-params",
+    )
+    period: int = st.number_input(
+        "Period",
+        min_value=2,
+        max_value=indicators.MOST_PERIOD,
+        value=20,
+        key="period",
+        bind="query-params",
+        width=130,
+        help="Bars of SMA, EMA and Bollinger bands.",
+    )
+    chosen = tuple(name for name in indicators.NAMES if name in names)
+    return indicators.Chosen(chosen, int(period))
+
+
+def address(name: str) -> str | None:
+    """Return a parameter of the page's address."""
+    value: str | None = st.query_params.get(name)
+    return value
+
+
+def put_address(name: str, value: str | None) -> None:
+    """Write a parameter into the page's address, or take it away."""
+    if value is None:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != value:
+        st.query_params[name] = value

@@ -10,6 +10,14 @@ UP = "#2e86d6"
 DOWN = "#d9701a"
 FORECAST = "#8c6bd1"
 HOLE = "#888888"
+RSI = "#5f7f9e"
+# Each with a dash of its own: colour alone would not do.
+INDICATORS = {
+    "SMA": ("#0e9488", (1, 0)),
+    "EMA": ("#c2459f", (6, 3)),
+    "VWAP": ("#9a7d00", (2, 3)),
+    "Bollinger": ("#71808f", (8, 3, 2, 3)),
+}
 
 # Green, amber, red: always with a word and a shape of its own, for those who see them alike.
 GOOD = "#1f9550"

@@ -1,49 +1,111 @@
-"""Forecast quality: the model against 'same as the last close', and who serves."""
+"""Forecast quality: the model against 'same as the last close', and who served when."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
-from streamlit_app import charts, markup, quality_markup, queries, scoring, screen, state
-from streamlit_app.records import ModelRow, SymbolInfo
+from streamlit_app import scoring, screen, state
+from streamlit_app.charts import base, lines
+from streamlit_app.export import frame_of
+from streamlit_app.markup import base as markup
+from streamlit_app.markup import models as models_markup
+from streamlit_app.markup import quality as quality_markup
+from streamlit_app.queries import models as model_queries
+from streamlit_app.queries import run as run_queries
+from streamlit_app.queries import scores as score_queries
+from streamlit_app.records.forecasts import (
+    HourScore,
+    ModelEventRow,
+    ModelRow,
+    ScoreRow,
+    ServedRow,
+)
+from streamlit_app.records.run import RunState
 
-WINDOW = timedelta(days=28)
-ALT = "The model's error over that of the last close, running"
+ALL = "all but USDC"
 
 
-Loaded = tuple[pd.DataFrame, list[ModelRow], list[SymbolInfo]]
+@dataclass(frozen=True)
+class Loaded:
+    """All that the page shows."""
+
+    run: RunState
+    scores: list[ScoreRow]
+    hours: list[HourScore]
+    models: list[ModelRow]
+    served: list[ServedRow]
+    events: list[ModelEventRow]
 
 
-def _load(connection: Connection) -> Loaded:
-    newest = queries.newest_final(connection)
-    found = pd.DataFrame() if newest is None else queries.scores(connection, newest - WINDOW)
-    return found, queries.models(connection), queries.symbols(connection)
-
-
-def _draw(loaded: Loaded) -> None:
-    scores, models, symbols = loaded
-    st.html(quality_markup.serving_model(models))
-    if scores.empty:
-        st.html(quality_markup.opinion(None))
-        return
-    usable = scoring.usable(scores)
-    pooled = scoring.pooled(usable)
-    st.html(quality_markup.opinion(scoring.score(pooled)))
-    st.html(
-        quality_markup.score_table(
-            scoring.by_symbol(usable, [info.symbol for info in symbols]), len(scores) - len(usable)
-        )
+def _load(connection: Connection, window: str, coin: str) -> Loaded:
+    last = run_queries.newest_final(connection)
+    run = run_queries.run_state(connection)
+    if last is None:
+        return Loaded(run, [], [], model_queries.models(connection), [], [])
+    length = scoring.WINDOWS[window]
+    symbol = None if coin == ALL else coin
+    stable = scoring.STABLE_SYMBOLS
+    return Loaded(
+        run=run,
+        scores=screen.kept(
+            ("scores", window, last),
+            lambda: score_queries.scores(connection, last, length, stable),
+        ),
+        hours=screen.kept(
+            ("hours", window, last, symbol),
+            lambda: score_queries.hour_scores(connection, last, length, symbol, stable),
+        ),
+        models=model_queries.models(connection),
+        served=model_queries.served(connection, last - length),
+        events=model_queries.events(connection),
     )
-    ratios = scoring.running_ratio(pooled)
-    if len(ratios) > 1:
-        frame = charts.ratio_frame(ratios, state.zone())
-        st.vega_lite_chart(charts.with_rows(charts.ratio_spec(), frame), key="ratio", alt=ALT)
-    st.html(quality_markup.model_table(models, state.zone()))
 
 
-st.fragment(lambda: screen.show(_load, _draw), run_every=screen.refresh_s(times=3))()
+def _draw(loaded: Loaded, window: str, coin: str) -> None:
+    zone = state.zone()
+    st.html(models_markup.serving_model(loaded.models, loaded.run.exchange_now))
+    st.html(quality_markup.opinion(scoring.pooled(loaded.scores), window))
+    if loaded.scores:
+        st.html(quality_markup.score_table(loaded.scores))
+    running = scoring.running_ratio(loaded.hours)
+    if len(running) > 1:
+        frame = lines.running_frame(running, zone)
+        st.subheader(f"Up to each hour, {coin}", anchor=False)
+        for name, spec in (("ratio", lines.ratio_spec()), ("coverage", lines.coverage_spec())):
+            st.vega_lite_chart(
+                base.with_rows(spec, frame), key=name, alt=f"Running {name} of {coin}, {window}"
+            )
+    st.subheader("Which model served when", anchor=False)
+    if loaded.served:
+        frame = lines.served_frame(loaded.served, zone)
+        alt = "Which model version served which hours"
+        st.vega_lite_chart(base.with_rows(lines.served_spec(), frame), key="served", alt=alt)
+    st.html(models_markup.served_table(loaded.served, zone))
+    st.subheader("What was done with models", anchor=False)
+    st.html(models_markup.event_table(loaded.events, zone))
+    st.subheader("Versions", anchor=False)
+    st.html(models_markup.model_table(loaded.models, zone))
+
+
+def _rows(connection: Connection) -> pd.DataFrame:
+    return frame_of(_load(connection, window, coin).scores, ScoreRow)
+
+
+with st.container(horizontal=True):
+    window = state.choose(
+        "Window", list(scoring.WINDOWS), "window", default=scoring.DEFAULT_WINDOW, width=130
+    )
+    coin = state.choose("Coin", [ALL, *screen.symbols()], "coin", width=160)
+st.fragment(
+    lambda: screen.show(
+        lambda connection: _load(connection, window, coin),
+        lambda loaded: _draw(loaded, window, coin),
+    ),
+    run_every=screen.refresh_s(times=3),
+)()
+screen.offer_files(f"scores-{window.replace(' ', '-')}", _rows)
 st.html(markup.note())

@@ -21,7 +21,7 @@ from conf.connections.postgres import connect
 from conf.names import Namespace
 from conf.settings import DEFAULT_SYMBOLS, PostgresSettings
 from streamlit_app import probe
-from streamlit_app.markup import HONESTY_NOTE
+from streamlit_app.markup.base import HONESTY_NOTE
 from tests.support import dashboard_data as data
 from tests.support.eventually import eventually
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 REFRESH_S = 1
-CHART = "[data-testid=stVegaLiteChart] svg.marks"
+CHART = "[data-testid=stVegaLiteChart] canvas"
 TIME_AXIS = """chart => [...document.querySelectorAll(chart + ' .role-axis-label text')]
     .map(label => [label.textContent, label.getBoundingClientRect().x])
     .filter(([text]) => text.includes(':') || /[A-Z]/.test(text))

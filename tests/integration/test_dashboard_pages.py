@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,11 +17,20 @@ from streamlit.testing.v1 import AppTest
 from conf.connections.postgres import connect
 from conf.names import Namespace
 from conf.settings import DEFAULT_SYMBOLS, PostgresSettings
-from streamlit_app import formatting, probe, queries
+from streamlit_app import formatting, probe
+from streamlit_app.intervals import DAILY, FOUR_HOURS, HOURLY
+from streamlit_app.queries import bars as bar_queries
+from streamlit_app.queries import incidents as incident_queries
+from streamlit_app.queries import overview as overview_queries
+from streamlit_app.queries import run as run_queries
+from streamlit_app.queries import scores as score_queries
+from streamlit_app.queries import system as system_queries
 from streamlit_app.store import Store, StoreDownError, StoreNotReadyError
 from tests.support import dashboard_data as data
 
 pytestmark = pytest.mark.integration
+
+VIEWS = [None, "coin", "quality", "projection", "data", "system"]
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +169,12 @@ def test_an_alarm_is_not_pushed_out_by_what_goes_its_usual_way(
         )
     store = Store(postgres, namespace)
     with store.reading() as connection:
-        kinds = [row.kind for row in queries.incidents(connection)]
+        kinds = [row.kind for row in incident_queries.newest(connection)]
     store.close()
-    assert kinds == ["handover"] * queries.MAX_INCIDENTS + ["gap_declared"]
+    assert kinds == ["handover"] * incident_queries.MOST_INCIDENTS + [
+        "late_trades",
+        "gap_declared",
+    ]
 
 
 def test_exchange_time_is_told_by_a_producers_report(
@@ -176,7 +189,7 @@ def test_exchange_time_is_told_by_a_producers_report(
         )
     store = Store(postgres, namespace)
     with store.reading() as connection:
-        now = queries.run_state(connection).exchange_now
+        now = run_queries.run_state(connection).exchange_now
     store.close()
     assert now is not None
     assert timedelta(0) <= now - later < timedelta(seconds=30 * data.SPEED)
@@ -189,7 +202,7 @@ def test_a_symbol_that_nobody_reports_is_shown_and_so_is_one_that_nobody_follows
         cursor.execute("UPDATE feed_status SET symbol = 'NEWUSDT' WHERE symbol = 'BTCUSDT'")
     store = Store(postgres, namespace)
     with store.reading() as connection:
-        rows = queries.feed(connection)
+        rows = system_queries.feed(connection)
     store.close()
     assert [row.symbol for row in rows] == [*DEFAULT_SYMBOLS, "NEWUSDT"]
     assert [row.state for row in rows[:2]] == [None, "live"]
@@ -205,7 +218,7 @@ def test_tables_of_an_older_version_are_a_run_that_is_starting(
     assert "The run is starting" in page.info[0].value
 
 
-@pytest.mark.parametrize("view", [None, "coin", "quality", "system"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_every_page_stands_in_an_empty_namespace(
     view: str | None, postgres: PostgresSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,10 +227,12 @@ def test_every_page_stands_in_an_empty_namespace(
     monkeypatch.setenv("NEXTHOUR_POSTGRES_URL", postgres.url.get_secret_value())
     page = open_app(view)
     assert not page.error
-    assert [element.value for element in page.info] == ["No candle yet: history is being loaded."]
+    told = [element.value for element in page.info]
+    assert told[0] == "No candle yet: history is being loaded."
+    assert [text[:18] for text in told[1:]] == ["No long projection"] * (view == "projection")
 
 
-@pytest.mark.parametrize("view", [None, "coin", "quality", "system"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_every_page_waits_for_tables_that_are_not_there_yet(
     view: str | None, postgres: PostgresSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,7 +243,7 @@ def test_every_page_waits_for_tables_that_are_not_there_yet(
     assert "The run is starting" in page.info[0].value
 
 
-@pytest.mark.parametrize("view", [None, "coin", "quality", "system"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_every_page_says_that_the_store_is_down(
     view: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,12 +267,12 @@ def test_connections_that_the_server_closed_are_replaced(
     store = Store(postgres, namespace)
     with store.reading() as connection:
         first = connection.info.backend_pid
-        assert len(queries.symbols(connection)) == 10
+        assert len(run_queries.symbols(connection)) == 10
     with writer, writer.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", (first,))
     with store.reading() as connection:
         assert connection.info.backend_pid != first
-        assert len(queries.symbols(connection)) == 10
+        assert len(run_queries.symbols(connection)) == 10
     store.close()
 
 
@@ -293,7 +308,7 @@ def test_store_errors_say_which_it_is(postgres: PostgresSettings) -> None:
         pytest.raises(StoreNotReadyError),
         Store(postgres, Namespace("nobody")).reading() as connection,
     ):
-        queries.symbols(connection)
+        run_queries.symbols(connection)
 
 
 def test_candles_show_the_current_revision_once(
@@ -301,7 +316,9 @@ def test_candles_show_the_current_revision_once(
 ) -> None:
     store = Store(postgres, namespace)
     with store.reading() as connection:
-        rows = queries.candles(connection, data.ODD_SYMBOL, data.LIVE_START)
+        rows = bar_queries.bars(
+            connection, data.ODD_SYMBOL, HOURLY, data.LIVE_START, data.LIVE_START + 2 * DAILY.step
+        )
     store.close()
     times = [row.open_time for row in rows]
     assert times == sorted(set(times))
@@ -320,8 +337,10 @@ def test_a_forecast_is_shown_as_it_was_first_made(
         )
     store = Store(postgres, namespace)
     with store.reading() as connection:
-        rows = queries.forecasts(connection, "BTCUSDT", data.LIVE_START)
-        newest = {coin.info.symbol: coin.forecast for coin in queries.overview(connection)}
+        rows = bar_queries.forecasts(
+            connection, "BTCUSDT", data.LIVE_START, data.LIVE_START + 2 * DAILY.step
+        )
+        newest = {coin.info.symbol: coin.forecast for coin in overview_queries.overview(connection)}
     store.close()
     assert len(rows) == data.LIVE_HOURS - 1  # the first hour had none
     assert {row.model_version for row in rows} == {data.VERSION}
@@ -342,25 +361,122 @@ def test_probe_reports_what_the_page_shows() -> None:
     assert not found.is_complete(DEFAULT_SYMBOLS)
 
 
-def test_scores_are_those_of_the_ledger(postgres: PostgresSettings, namespace: Namespace) -> None:
+def test_longer_bars_add_up_and_count_what_is_odd(
+    postgres: PostgresSettings, namespace: Namespace
+) -> None:
     store = Store(postgres, namespace)
+    until = data.LIVE_START + 2 * DAILY.step
     with store.reading() as connection:
-        found = queries.scores(connection, data.LIVE_START)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT symbol, target_open_time, verdict, in_band_90, abs_error::float8, "
-                "naive_abs_error::float8 FROM forecast_score_current WHERE kind = 'live' "
-                "ORDER BY target_open_time, symbol"
-            )
-            expected = cursor.fetchall()
+        hours = bar_queries.bars(connection, data.ODD_SYMBOL, HOURLY, data.LIVE_START, until)
+        days = bar_queries.bars(connection, data.ODD_SYMBOL, DAILY, data.LIVE_START, until)
+        quarter = bar_queries.bars(connection, "BTCUSDT", FOUR_HOURS, data.LIVE_START, until)
+        scores = bar_queries.bar_scores(connection, data.ODD_SYMBOL, DAILY, data.LIVE_START, until)
     store.close()
-    columns = [
-        "symbol",
-        "target_open_time",
-        "verdict",
-        "in_band_90",
-        "abs_error",
-        "naive_abs_error",
-    ]
-    assert len(expected) > 200
-    assert list(found[columns].itertuples(index=False, name=None)) == expected
+    first = [hour for hour in hours if hour.open_time < data.LIVE_START + DAILY.step]
+    assert [day.hours for day in days] == [23, 7]
+    assert (days[0].partial, days[0].quiet, days[0].disputed, days[0].revised) == (1, 1, 1, 1)
+    assert days[0].open == first[0].open
+    assert days[0].close == first[-1].close
+    assert days[0].high == max(hour.high for hour in first if hour.high is not None)
+    assert days[0].low == min(hour.low for hour in first if hour.low is not None)
+    assert days[0].volume == sum(hour.volume for hour in first if hour.volume is not None)
+    assert days[0].trades == sum(hour.trades for hour in first if hour.trades is not None)
+    assert [day.is_running for day in days] == [False, True]
+    assert [bar.hours for bar in quarter] == [4] * 7 + [3]
+    assert [score.forecasts for score in scores] == [20, 6]
+    assert all(score.inside_50 <= score.inside_90 <= score.forecasts for score in scores)
+
+
+@pytest.mark.usefixtures("namespace")
+@pytest.mark.parametrize("bars", ["1 hour", "4 hours", "1 day", "1 week"])
+def test_coin_page_draws_bars_of_every_length(bars: str) -> None:
+    page = open_app("coin", symbol=data.ODD_SYMBOL, range="all", bars=bars, indicators="RSI")
+    assert len(page.get("vega_lite_chart")) == 1
+    assert "to look at twice" in bodies(page)
+    assert ("in the tooltip" in bodies(page)) is (bars != "1 hour")
+
+
+@pytest.mark.usefixtures("namespace")
+def test_projection_page_shows_scenarios_and_their_method() -> None:
+    texts = fields(open_app("projection", symbol="POLUSDT"))
+    assert "not a forecast of direction" in texts[None, "scenarios"]
+    assert "short history" in texts[None, "method"]
+    assert "not trading advice" in texts[None, "note"]
+    older = open_app("projection", symbol="POLUSDT", origin="2026-01-01T00:00Z")
+    assert "From 2026-01-01 00:00 UTC" in bodies(older)
+
+
+@pytest.mark.usefixtures("namespace")
+def test_data_page_counts_verdicts_gaps_revisions_and_comparisons() -> None:
+    page = open_app("data")
+    text, texts = bodies(page), fields(page)
+    assert "1 missing" in texts[None, "verdicts"]
+    assert "are not equal" in texts[None, "reconcile"]
+    assert "1 of the last 2 comparisons were green" in texts[None, "reconcile"]
+    for words in (
+        *("22 of 24 equal; 1 missing, 1 different", "missing: no file of this hour"),
+        *("trades 420 → 425", "late records", "(6 ids)", "alarm: gap declared", ">48,213<"),
+    ):
+        assert words in text
+    chosen = bodies(open_app("data", kind="gap_filled", of="ETHUSDT"))
+    assert "None so far" in chosen
+
+
+@pytest.mark.usefixtures("namespace")
+def test_system_page_says_what_is_wrong_and_what_to_do() -> None:
+    text = bodies(open_app("system"))
+    for words in ("trades are overdue", "the last comparison of", "nexthour repair", "drift: "):
+        assert words in text
+
+
+def test_scores_are_those_of_the_ledger(
+    postgres: PostgresSettings, namespace: Namespace, writer: Connection
+) -> None:
+    with writer, writer.cursor() as cursor:  # one that may not count: the fallback made it
+        cursor.execute(
+            "UPDATE forecast SET is_fallback = true WHERE symbol = 'BNBUSDT' AND target_open_time = %s",
+            (data.QUIET,),
+        )
+        cursor.execute(
+            "SELECT symbol, target_open_time, abs_error / last_close, naive_abs_error / last_close, "
+            "in_band_90 FROM forecast_score_current WHERE kind = 'live' "
+            "AND verdict IN ('complete', 'quiet') AND NOT (symbol = 'BNBUSDT' AND target_open_time = %s)",
+            (data.QUIET,),
+        )
+        ledger = cursor.fetchall()
+    store = Store(postgres, namespace)
+    last = data.LIVE_START + 29 * data.HOUR
+    stable = ("USDCUSDT",)
+    with store.reading() as connection:
+        found = score_queries.scores(connection, last, 30 * DAILY.step, stable)
+        by_hour = score_queries.hour_scores(connection, last, 30 * DAILY.step, None, stable)
+        only = score_queries.hour_scores(connection, last, DAILY.step, "USDCUSDT", stable)
+    store.close()
+    assert [row.symbol for row in found] == [None, *DEFAULT_SYMBOLS]
+    rows = {row.symbol: row for row in found}
+    assert (rows["BNBUSDT"].fallbacks, rows[data.ODD_SYMBOL].unjudged) == (1, 2)
+    for symbol in (*DEFAULT_SYMBOLS, None):
+        own = [
+            row
+            for row in ledger
+            if row[0] == (symbol or row[0]) and (symbol or row[0] not in stable)
+        ]
+        assert rows[symbol].forecasts == len(own)
+        assert rows[symbol].error == pytest.approx(float(sum(row[2] for row in own)) / len(own))
+        assert rows[symbol].naive_error == pytest.approx(
+            float(sum(row[3] for row in own)) / len(own)
+        )
+        assert rows[symbol].coverage_90 == pytest.approx(sum(row[4] for row in own) / len(own))
+        by_time: dict[object, list[float]] = {}
+        for row in own:
+            by_time.setdefault(row[1], []).append(float(row[3] - row[2]))
+        gains = [statistics.fmean(values) for values in by_time.values()]
+        assert rows[symbol].hours == len(gains)
+        assert rows[symbol].gain == pytest.approx(statistics.fmean(gains))
+        error = statistics.stdev(gains) / len(gains) ** 0.5
+        assert rows[symbol].gain_se == pytest.approx(error)
+    assert sum(hour.forecasts for hour in by_hour) == rows[None].forecasts
+    assert sum(hour.error for hour in by_hour) == pytest.approx(
+        rows[None].error * rows[None].forecasts if rows[None].error else None
+    )
+    assert len(only) == 24

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from conf.connections.postgres import connect, migrate
 from conf.names import Namespace
 from conf.settings import DEFAULT_SYMBOLS, PostgresSettings
+from tests.support.dashboard_more import fill_more
 
 HOUR = timedelta(hours=1)
 LIVE_START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,6 +48,16 @@ FIRST_PRICES = {
     "DOTUSDT": ("1.793", "0.001"),
     "SOLUSDT": ("124.61", "0.01"),
     "USDCUSDT": ("1.0002", "0.0001"),
+}
+
+CANDLE_REPORT = {
+    "batch_id": 812,
+    "batch_ms": 420,
+    "input_rows": 2310,
+    "lag": {"test.trades": 12},
+    "dropped_rows": 0,
+    "imbalances": 0,
+    "observed_sums": {"candle_input": {"read": 48_213, "malformed": 2, "too_old": 5}},
 }
 
 CANDLE_COLUMNS = (
@@ -99,7 +110,7 @@ def _candle_row(symbol: str, hour: Hour, **changes: Any) -> tuple[Any, ...]:
         "low": hour.low,
         "close": hour.close,
         "volume": Decimal("1250.5") * (1 + hour.open_time.hour),
-        "quote_volume": Decimal("1250.5") * hour.close,
+        "quote_volume": Decimal("1250.5") * (1 + hour.open_time.hour) * hour.close,
         "trades": 420,
         "first_trade_id": 1000,
         "last_trade_id": 1419,
@@ -218,6 +229,7 @@ def fill(connection: Connection, seed: int = 7) -> None:
     now = datetime.now(UTC)
     wall_hour = timedelta(seconds=3600 / SPEED)
     candles: list[tuple[Any, ...]] = []
+    last_closes: dict[str, float] = {}
     forecasts: list[tuple[Any, ...]] = []
     for symbol in DEFAULT_SYMBOLS:
         hours = hours_of(symbol, seed, HISTORY_HOURS + LIVE_HOURS + 1)
@@ -233,12 +245,14 @@ def fill(connection: Connection, seed: int = 7) -> None:
                 HOLE,
             ):
                 forecasts.append(_forecast_row(symbol, hour, written, refused=refused))
+        last_closes[symbol] = float(closed[-1].close)
         running = {"status": "provisional", "verdict": None, "witness": None}
         candles.append(_candle_row(symbol, hours[-1], updated_at=now, **running))
     write_candles(connection, candles)
     write_forecasts(connection, forecasts, now - timedelta(seconds=9))
     score(connection)
     _fill_state(connection, now)
+    fill_more(connection, LIVE_START, LIVE_HOURS, last_closes)
 
 
 def _fill_state(connection: Connection, now: datetime) -> None:
@@ -267,15 +281,15 @@ def _fill_state(connection: Connection, now: datetime) -> None:
                 "b" * 64,
                 LIVE_START - HISTORY_HOURS * HOUR,
                 LIVE_START,
-                Json({}),
+                Json({"expires_ms": int((LIVE_START + timedelta(days=60)).timestamp() * 1000)}),
             ),
         )
         execute_values(
             cursor,
             "INSERT INTO job_status (job, state, detail, updated_at) VALUES %s",
             [
-                ("candles", "running", Json({"batchId": 812, "numInputRows": 2310}), now),
-                ("forecasts", "running", Json({"batchId": 301}), now),
+                ("candles", "running", Json(CANDLE_REPORT), now),
+                ("forecasts", "running", Json({"batch_id": 301, "batch_ms": 640}), now),
             ],
         )
         _fill_feed(cursor, live_hour + timedelta(minutes=27), now)

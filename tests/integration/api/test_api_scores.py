@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +14,7 @@ from api.documents.forecasts import ForecastPage
 from api.documents.scores import RunningScorePage, ScoreList
 from conf.names import Namespace
 from conf.settings import DEFAULT_SYMBOLS, PostgresSettings
-from streamlit_app import queries as dashboard
-from streamlit_app import scoring
+from streamlit_app.queries import scores as dashboard
 from streamlit_app.store import Store as DashboardStore
 from tests.support import dashboard_data as data
 from tests.support.api_data import (
@@ -77,24 +77,23 @@ def test_scores_agree_with_the_dashboards(
 ) -> None:
     found = {(row["symbol"], row["window"]): row for row in get(client, "/v1/scores", ScoreList)}
     store = DashboardStore(postgres, filled)
+    last = data.LIVE_START + (data.LIVE_HOURS - 1) * data.HOUR
     with store.reading() as connection:
-        rows = scoring.usable(dashboard.scores(connection, data.LIVE_START - data.HOUR))
+        rows = dashboard.scores(connection, last, timedelta(days=30), STABLE)
     store.close()
-    expected = {
-        None: scoring.score(scoring.pooled(rows)),
-        **scoring.by_symbol(rows, DEFAULT_SYMBOLS),
-    }
+    expected = {row.symbol: row for row in rows}
+    assert set(expected) == {None, *DEFAULT_SYMBOLS}
     assert set(found) == {
         (symbol, window) for symbol in expected for window in ("24h", "7d", "30d", "90d")
     }
     for symbol, one in expected.items():
         row = found[symbol, "30d"]
-        assert one is not None
         assert (row["forecasts"], row["hours"]) == (one.forecasts, one.hours)
         assert row["error"] == pytest.approx(one.error)
         assert row["naive_error"] == pytest.approx(one.naive_error)
-        assert row["error_ratio"] == pytest.approx(one.error / one.naive_error)
-        assert row["coverage_90"] == pytest.approx(one.coverage)
+        assert row["error_ratio"] == pytest.approx(one.ratio)
+        assert row["directional_accuracy"] == pytest.approx(one.direction)
+        assert row["coverage_90"] == pytest.approx(one.coverage_90)
         if one.t is None:  # the median never left the last close
             assert row["gain_standard_error"] == 0
         else:

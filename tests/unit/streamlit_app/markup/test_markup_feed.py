@@ -10,8 +10,9 @@ import pytest
 
 from conf.contracts.feed import FeedState
 from conf.exchange_time import Sighting
-from streamlit_app import feed_markup
-from streamlit_app.records import FeedRow, RunInfo, RunState
+from streamlit_app.markup import feed as feed_markup
+from streamlit_app.records.run import RunInfo, RunState
+from streamlit_app.records.system import FeedRow
 from tests.support.dashboard_records import NOON
 
 pytestmark = pytest.mark.unit

@@ -5,11 +5,31 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conf.exchange_time import Sighting
-from streamlit_app import coin_markup, markup, probe, quality_markup, system_markup
-from streamlit_app.records import CoinNow, IncidentRow, JobRow, ModelRow, RunInfo, RunState
-from streamlit_app.scoring import Score
-from tests.support.dashboard_records import ETH, HOUR, NOON, candle, forecast, refusal, running
+from streamlit_app import probe
+from streamlit_app.indicators import Chosen
+from streamlit_app.intervals import DAILY, HOURLY
+from streamlit_app.markup import base as markup
+from streamlit_app.markup import coin as coin_markup
+from streamlit_app.markup import models as models_markup
+from streamlit_app.markup import overview as overview_markup
+from streamlit_app.markup import quality as quality_markup
+from streamlit_app.markup import system as system_markup
+from streamlit_app.overview_table import overview_table
+from streamlit_app.records.forecasts import ModelEventRow, ServedRow
+from streamlit_app.records.market import CoinNow
+from streamlit_app.records.system import IncidentRow, JobRow
+from tests.support.dashboard_records import (
+    ETH,
+    HOUR,
+    NOON,
+    candle,
+    forecast,
+    model,
+    refusal,
+    running,
+    score,
+)
+from tests.support.dashboard_records import run_state as state
 
 pytestmark = pytest.mark.unit
 
@@ -29,20 +49,9 @@ def coin(**changes: Any) -> CoinNow:
 
 
 def shown(row: CoinNow) -> dict[str, str]:
-    body = markup.coin_row(row, NOON + HOUR * 1.5, NOON + timedelta(seconds=3), NOON, ZONE)
+    body = overview_markup.coin_row(row, NOON + HOUR * 1.5, NOON + timedelta(seconds=3), NOON, ZONE)
     texts, _ = probe.read_fields([body])
     return {field: text for (symbol, field), text in texts.items() if symbol == "ETHUSDT"}
-
-
-def state(**changes: Any) -> RunState:
-    fields: dict[str, Any] = {
-        "info": RunInfo("demo", "stand-in", "synthetic × 180", 180.0, NOON),
-        "wall_now": NOON,
-        "newest_open_time": NOON,
-        "newest_update": NOON - timedelta(seconds=4),
-        "sightings": (Sighting(NOON, NOON - timedelta(seconds=1)),),
-    }
-    return RunState(**{**fields, **changes})
 
 
 def test_header_names_the_source_and_the_exchanges_time() -> None:
@@ -85,7 +94,7 @@ def test_a_coin_before_its_first_candle() -> None:
 def test_a_refusal_is_told_with_its_reason() -> None:
     texts = shown(coin(forecast=refusal(1, EVIL)))
     assert texts["refusal"] == f"refused: {EVIL}"
-    body = markup.coin_row(coin(forecast=refusal(1, EVIL)), None, NOON, NOON, ZONE)
+    body = overview_markup.coin_row(coin(forecast=refusal(1, EVIL)), None, NOON, NOON, ZONE)
     assert "<script>" not in body
     assert "median" not in texts
 
@@ -99,106 +108,137 @@ def test_a_refusal_is_told_with_its_reason() -> None:
     ],
 )
 def test_forecast_cell_says_what_a_viewer_must_know(row: CoinNow, words: str) -> None:
-    assert words in markup.coin_row(row, NOON + HOUR * 1.5, NOON, NOON, ZONE)
+    assert words in overview_markup.coin_row(row, NOON + HOUR * 1.5, NOON, NOON, ZONE)
 
 
 def test_strip_has_a_square_per_hour_and_marks_what_is_missing() -> None:
     hours = [candle(-2, verdict="quiet"), candle(-1, revision=2), candle(0, verdict="disputed")]
-    body = markup.strip(hours, NOON, ZONE)
+    body = overview_markup.strip(hours, NOON, ZONE)
     assert body.count("<i ") == 24
     assert body.count('class="hole"') == 21
     for kind in ("quiet", "complete revised", "disputed"):
         assert f'class="{kind}"' in body
-    assert markup.strip(hours, None, ZONE) == ""
+    assert overview_markup.strip(hours, None, ZONE) == ""
 
 
 def test_an_hour_that_just_closed_elsewhere_is_awaited_and_not_yet_a_hole() -> None:
-    body = markup.strip([candle(-2)], NOON, ZONE)
+    body = overview_markup.strip([candle(-2)], NOON, ZONE)
     assert body.count('class="waiting"') == 1
     assert body.count('class="hole"') == 22
     assert "not final yet" in body
 
 
 def test_tooltips_escape_what_others_wrote() -> None:
-    body = markup.strip([candle(0, verdict="disputed", reason=f'"{EVIL}')], NOON, ZONE)
+    body = overview_markup.strip([candle(0, verdict="disputed", reason=f'"{EVIL}')], NOON, ZONE)
     assert EVIL not in body
     assert "&quot;&lt;script&gt;" in body
 
 
 def test_the_price_may_lie_outside_the_band() -> None:
-    body = markup.forecast_range(forecast(), Decimal("110.00"))
+    body = overview_markup.forecast_range(forecast(), Decimal("110.00"))
     assert 'class="now" style="left:100.0%"' in body
-    assert markup.forecast_range(refusal(), Decimal(1)) == ""
+    assert overview_markup.forecast_range(refusal(), Decimal(1)) == ""
     flat = dict.fromkeys(("q05", "q25", "q50", "q75", "q95"), Decimal(1))
-    assert "50%" in markup.forecast_range(forecast(**flat), Decimal(1))
+    assert "50%" in overview_markup.forecast_range(forecast(**flat), Decimal(1))
 
 
 def test_tables_escape_every_cell() -> None:
     assert EVIL not in markup.table(("Head",), [(EVIL,)])
 
 
-def test_marked_hours_are_told_newest_first() -> None:
-    rows = [
-        candle(0),
-        candle(2, verdict="disputed", reason="count"),
-        candle(3, revision=2),
-        running(4),
-    ]
-    assert [(hour - NOON) / HOUR for hour, _ in coin_markup.marked(rows)] == [3, 2, 1]
-    notes = [note for _, note in coin_markup.marked(rows)]
-    assert "revision 2" in notes[0]
-    assert "count" in notes[1]
-    assert "hole" in notes[2]
-    assert "Every hour shown is complete" in coin_markup.marked_hours([candle(0)], ZONE)
+def test_odd_bars_are_told_with_their_number() -> None:
+    found = [(NOON + n * HOUR, f"note {n}") for n in range(60, 0, -1)]
+    body = coin_markup.odd_bars(found, HOURLY, ZONE)
+    assert body.count("<tr") == 1 + coin_markup.MOST_ODD
+    assert "the newest 50 of 60" in body
+    assert "Every hour shown is complete" in coin_markup.odd_bars([], HOURLY, ZONE)
+    assert "Every bar shown" in coin_markup.odd_bars([], DAILY, ZONE)
+    assert EVIL not in coin_markup.odd_bars([(NOON, EVIL)], HOURLY, ZONE)
 
 
-def test_coin_head_shows_close_and_median() -> None:
-    body = coin_markup.head(ETH, [candle(0), running(1)], [forecast(1)], ZONE)
+def test_coin_head_shows_price_close_and_median() -> None:
+    body = coin_markup.head(ETH, running(1), candle(0), forecast(1), NOON + HOUR * 1.5, ZONE)
     texts, _ = probe.read_fields([body])
+    assert texts[None, "price"] == "102.00"
     assert texts[None, "close"] == "102.00"
     assert texts[None, "median"] == "100.05"
-    assert "refused" in coin_markup.head(ETH, [candle(0)], [refusal(1)], ZONE)
+    assert "in 30 min 00 s" in body
+    over = coin_markup.head(ETH, candle(1), candle(1), forecast(1), NOON + HOUR * 2.5, ZONE)
+    assert "an hour that is over" in over
+    refused = coin_markup.head(ETH, running(1), None, refusal(1, EVIL), None, ZONE)
+    assert "refused" in refused
+    assert EVIL not in refused
+    assert coin_markup.head(ETH, running(1), None, None, None, ZONE)
 
 
-def model(**changes: Any) -> ModelRow:
-    fields: dict[str, Any] = {
-        "version": "v1",
-        "status": "bootstrap",
-        "created_at": NOON,
-        "trained_from": NOON - 2400 * HOUR,
-        "trained_until": NOON,
-        "train_rows": 18_000,
-        "val_pinball": 0.19,
-        "ewma_pinball": 0.20,
-        "val_rmae": 0.995,
-        "fit_seconds": 41.2,
-        "hours_served": 4,
-        "last_served": NOON,
-    }
-    return ModelRow(**{**fields, **changes})
+def test_legend_names_what_is_drawn_and_nothing_else() -> None:
+    plain = coin_markup.legend(HOURLY, Chosen())
+    assert "SMA" not in plain
+    assert "tooltip" not in plain
+    rich = coin_markup.legend(DAILY, Chosen(("SMA", "VWAP", "RSI"), 30))
+    for words in ("SMA 30", ">VWAP<", "RSI 14", "partial bar", "in the tooltip"):
+        assert words in rich
+
+
+def test_overview_as_rows_of_a_file() -> None:
+    found = overview_table([coin(), coin(newest=None, last_final=None, forecast=None)])
+    assert list(found["symbol"]) == ["ETHUSDT", "ETHUSDT"]
+    assert list(found["price"]) == [Decimal("101.50"), None]
+    assert found["last_close_verdict"][0] == "complete"
+    assert found["q95"][0] == Decimal("103.00")
 
 
 def test_a_bootstrap_model_is_called_that_with_its_baseline() -> None:
-    body = quality_markup.serving_model([model()])
+    body = models_markup.serving_model([model()], NOON)
     assert 'data-field="model-status">bootstrap<' in body
     assert "0.1900 against EWMA's 0.2000 (−5.00 %)" in body
     assert "has not passed the full evaluation" in body
-    assert "being trained" in quality_markup.serving_model([])
-    assert "Not serving yet" in quality_markup.serving_model([model(last_served=None)])
+    assert "expires in 60 d" in body
+    assert "being trained" in models_markup.serving_model([], NOON)
+    assert "Not serving yet" in models_markup.serving_model([model(last_served=None)], NOON)
+    assert "has expired" in models_markup.serving_model([model()], NOON + timedelta(days=61))
+
+
+def test_models_events_and_service_are_tables() -> None:
+    spans = [ServedRow("shadow", EVIL, NOON, NOON + HOUR, 2, 20, 1, 80.0)]
+    events = [ModelEventRow(NOON, "rolled_back", EVIL, EVIL, {})]
+    bodies = (
+        models_markup.served_table(spans, ZONE),
+        models_markup.event_table(events, ZONE),
+        models_markup.model_table([model(version=EVIL, expires_at=None)], ZONE),
+    )
+    for body in bodies:
+        assert EVIL not in body
+        assert "&lt;script&gt;" in body
+    assert "in the shadow" in bodies[0]
+    assert "rolled back to" in bodies[1]
+    assert "No forecast" in models_markup.served_table([], ZONE)
+    assert "has not taken a step" in models_markup.event_table([], ZONE)
 
 
 @pytest.mark.parametrize(
-    ("hours", "t", "error", "sentence"),
+    ("changes", "sentence"),
     [
-        (4, 9.0, 0.004, "Too few hours to judge: 4 of at least 168."),
-        (200, 0.4, 0.00499, "No better than the last price"),
-        (200, 3.0, 0.0049, "Better than the last price by 2.00 % of its error."),
-        (200, -3.0, 0.0051, "Worse than the last price by 2.00 % of its error."),
+        ({"hours": 4}, "Too few hours to judge: 4 of at least 168."),
+        ({"gain_se": 1.0, "error": 0.00499}, "No better than the last price"),
+        ({}, "Better than the last price by 2.00 % of its error."),
+        ({"gain": -1.0, "error": 0.0051}, "Worse than the last price by 2.00 % of its error."),
     ],
 )
-def test_the_opinion_is_plain(hours: int, t: float, error: float, sentence: str) -> None:
-    body = quality_markup.opinion(Score(hours * 9, hours, error, 0.005, 0.91, t))
+def test_the_opinion_is_plain(changes: dict[str, Any], sentence: str) -> None:
+    body = quality_markup.opinion(score(**changes), "30 days")
     assert sentence in body
+    assert "52.1 % ± 1.3 of the time" in body
+    assert "91.2 % ± 1.0 of closes" in body
+
+
+def test_no_score_is_said_and_what_does_not_count() -> None:
+    assert "No forecast" in quality_markup.opinion(None, "30 days")
+    rows = [score(refusals=99), score("ETHUSDT", refusals=1, fallbacks=2, unjudged=3)]
+    body = quality_markup.score_table(rows)
+    assert "all but USDC" in body
+    assert "Not counted: 1 refused, 2 made by the fallback, 3 of hours" in body
+    assert ">+5.00 %<" in body, "pinball saved"
 
 
 def test_system_tables_say_when_there_is_nothing() -> None:

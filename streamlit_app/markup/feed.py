@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from conf.contracts.feed import FeedState
 from conf.exchange_time import FRESH_S
 from streamlit_app import formatting as f
-from streamlit_app.markup import Html, table
-from streamlit_app.records import FeedRow, RunState
+from streamlit_app.markup.base import Html, table
+from streamlit_app.records.run import RunState
+from streamlit_app.records.system import FeedRow
 
 NO_REPORT = "no report yet"
 _STATES = {

@@ -1,0 +1,1 @@
+"""HTML of the pages, in small pieces. Pure; every text that came from outside is escaped."""

@@ -1,0 +1,134 @@
+"""How good the live forecasts were, from the scores of the ledger. Statistics are floats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
+
+from streamlit_app.queries.base import MOST_SYMBOLS, rows
+from streamlit_app.records.forecasts import HourScore, ScoreRow
+
+MOST_HOURS = 9_000
+"""A year of one line of the running error."""
+
+# A forecast counts as it was first made, whatever version was also asked later. An hour whose close is
+# in doubt judges nobody. A tie of the direction is half a hit. The range stands on both sides, since
+# Postgres does not carry it across the join.
+_JUDGED = """
+made AS (
+    SELECT DISTINCT ON (symbol, target_open_time) symbol, target_open_time, model_version, q50,
+        refusal_reason IS NOT NULL AS is_refusal, is_fallback
+    FROM forecast
+    WHERE kind = 'live' AND target_open_time > %(after)s AND target_open_time <= %(last)s
+    ORDER BY symbol, target_open_time, written_at
+),
+scored AS (
+    SELECT * FROM forecast_score_current
+    WHERE kind = 'live' AND target_open_time > %(after)s AND target_open_time <= %(last)s
+),
+judged AS (
+    SELECT m.symbol, m.target_open_time, m.is_refusal, NOT m.is_refusal AND m.is_fallback AS is_fallback,
+        s.verdict IN ('complete', 'quiet') AND NOT m.is_fallback AND s.last_close > 0 AS counts,
+        (s.abs_error / nullif(s.last_close, 0))::float8 AS error,
+        (s.naive_abs_error / nullif(s.last_close, 0))::float8 AS naive_error,
+        ((sign(m.q50 - s.last_close) * sign(s.actual_close - s.last_close) + 1) / 2)::float8 AS hit,
+        s.in_band_90::int AS in_90, s.in_band_50::int AS in_50, s.pinball, s.naive_pinball
+    FROM made m LEFT JOIN scored s USING (symbol, target_open_time, model_version)
+),
+wanted AS (
+    SELECT symbol, target_open_time, is_refusal, is_fallback, coalesce(counts, false) AS counts,
+        error, naive_error, hit, in_90, in_50, pinball, naive_pinball
+    FROM judged
+    UNION ALL
+    SELECT NULL, target_open_time, is_refusal, is_fallback, coalesce(counts, false), error,
+        naive_error, hit, in_90, in_50, pinball, naive_pinball
+    FROM judged WHERE symbol <> ALL (%(stable)s)
+),
+hours AS (
+    SELECT symbol, target_open_time, (count(*) FILTER (WHERE counts))::int AS forecasts,
+        (count(*) FILTER (WHERE is_refusal))::int AS refusals,
+        (count(*) FILTER (WHERE is_fallback))::int AS fallbacks,
+        (count(*) FILTER (WHERE NOT (counts OR is_refusal OR is_fallback)))::int AS unjudged,
+        sum(error) FILTER (WHERE counts) AS error,
+        sum(naive_error) FILTER (WHERE counts) AS naive_error,
+        avg(naive_error - error) FILTER (WHERE counts) AS gain,
+        sum(hit) FILTER (WHERE counts) AS hits, avg(hit) FILTER (WHERE counts) AS hit,
+        sum(in_90) FILTER (WHERE counts) AS in_90s, avg(in_90) FILTER (WHERE counts) AS in_90,
+        sum(in_50) FILTER (WHERE counts) AS in_50s, avg(in_50) FILTER (WHERE counts) AS in_50,
+        sum(pinball) FILTER (WHERE counts) AS pinball,
+        sum(naive_pinball) FILTER (WHERE counts) AS naive_pinball,
+        count(pinball) FILTER (WHERE counts) AS pinballs
+    FROM wanted GROUP BY symbol, target_open_time
+)
+"""
+
+# The standard error of a mean over hours: each hour is one witness, however many coins it has.
+_SE = "(stddev_samp({name}) / sqrt(count({name})))::float8"
+_SCORES = f"""
+WITH {_JUDGED}
+SELECT h.symbol, sum(forecasts)::int AS forecasts, count(gain)::int AS hours,
+    sum(refusals)::int AS refusals, sum(fallbacks)::int AS fallbacks, sum(unjudged)::int AS unjudged,
+    sum(error) / nullif(sum(forecasts), 0) AS error,
+    sum(naive_error) / nullif(sum(forecasts), 0) AS naive_error,
+    avg(gain) AS gain, {_SE.format(name="gain")} AS gain_se,
+    sum(hits) / nullif(sum(forecasts), 0) AS direction, {_SE.format(name="hit")} AS direction_se,
+    (sum(in_90s) / nullif(sum(forecasts), 0))::float8 AS coverage_90,
+    {_SE.format(name="in_90")} AS coverage_90_se,
+    (sum(in_50s) / nullif(sum(forecasts), 0))::float8 AS coverage_50,
+    {_SE.format(name="in_50")} AS coverage_50_se,
+    sum(pinball) / nullif(sum(pinballs), 0)::float8 AS pinball,
+    sum(naive_pinball) / nullif(sum(pinballs), 0)::float8 AS naive_pinball
+FROM hours h LEFT JOIN symbol s ON s.symbol = h.symbol
+GROUP BY h.symbol, s.position ORDER BY h.symbol IS NOT NULL, s.position, h.symbol LIMIT %(limit)s
+"""  # noqa: S608 - made of constants
+
+_HOURS = f"""
+WITH {_JUDGED}
+SELECT target_open_time, forecasts, error, naive_error, in_90s::int AS inside_90
+FROM hours WHERE symbol IS NOT DISTINCT FROM %(symbol)s AND forecasts > 0
+ORDER BY target_open_time LIMIT %(limit)s
+"""  # noqa: S608 - made of constants
+
+
+def scores(
+    connection: Connection, last: datetime, length: timedelta, stable: Sequence[str]
+) -> list[ScoreRow]:
+    """Return the score of all coins together, then of each coin.
+
+    Args:
+        connection: to the namespace's schema.
+        last: open time of the newest hour that counts.
+        length: of the window.
+        stable: coins that the first row leaves out.
+    """
+    found = rows(
+        connection,
+        _SCORES,
+        after=last - length,
+        last=last,
+        stable=list(stable),
+        limit=MOST_SYMBOLS + 1,
+    )
+    return [ScoreRow(**row) for row in found]
+
+
+def hour_scores(
+    connection: Connection,
+    last: datetime,
+    length: timedelta,
+    symbol: str | None,
+    stable: Sequence[str],
+) -> list[HourScore]:
+    """Return each hour's sums of errors, oldest first, of one coin or of all but the stable ones."""
+    found = rows(
+        connection,
+        _HOURS,
+        after=last - length,
+        last=last,
+        symbol=symbol,
+        stable=list(stable),
+        limit=MOST_HOURS,
+    )
+    return [HourScore(**row) for row in found]
