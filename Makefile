@@ -79,13 +79,17 @@ test-browser: install ## the dashboard in Chromium
 # ---- proofs and figures ------------------------------------------------------------------------
 SEED ?= 1
 .PHONY: chaos chaos-producers chaos-candles bench bench-producers bench-candles bench-api
-chaos: chaos-producers chaos-candles ## every chaos proof
+chaos: chaos-producers chaos-candles chaos-lifecycle ## every chaos proof
 
 chaos-producers: install ## some 200 faults against the producers, then topic against the exchange's book (SEED=1)
 	@$(BIN)/python -m tests.chaos.producers --seed $(SEED)
 
 chaos-candles: install ## kill -9 at every named point of a candles batch, outages of every store, then three stores against the exchange's book (SEED=1)
 	@$(BIN)/python -m tests.chaos.candles --seed $(SEED)
+
+.PHONY: chaos-lifecycle
+chaos-lifecycle: install ## the demo until a model was retrained, tried in the shadow and promoted, and a harmful one rolled back; an hour or two (MINUTES=180)
+	@$(BIN)/python -m tests.chaos.lifecycle --minutes $(or $(MINUTES),180)
 
 .PHONY: realdata-candles soak
 realdata-candles: install ## 1,000 recorded hours of 10 symbols through the whole way, then three stores against the record
