@@ -98,13 +98,17 @@ realdata-candles: install ## 1,000 recorded hours of 10 symbols through the whol
 soak: install ## half an hour at 2,000 trades/s: memory, batch time and files flat (MINUTES=30)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30)
 
-bench: bench-producers bench-candles bench-api ## every benchmark
+bench: bench-producers bench-candles bench-model bench-api ## every benchmark
 
 bench-producers: install ## trades/s, latency to committed, burst, memory; python-binance on the same exchange (SEED=1)
 	@$(BIN)/python -m tests.bench.producers --seed $(SEED)
 
 bench-candles: install ## trades/s of the candles query against a no-op read and its fastest peers, cost per trade, latency to Postgres (SEED=1)
 	@$(BIN)/python -m tests.bench.candles --seed $(SEED)
+
+.PHONY: bench-model
+bench-model: install ## training on all recorded hours (CANDLES=DIR), Petastorm's reader, scoring ten rows (SEED=7)
+	@$(BIN)/python -m tests.bench.model $(if $(CANDLES),--candles $(CANDLES))
 
 bench-api: install ## requests/s of the read API on one core, 3 years of 10 coins: 90 days of candles, uncached and not modified (SEED=1)
 	@$(BIN)/python -m tests.bench.api --seed $(SEED)
