@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.connections.hdfs import copy_to_local
+from conf.connections.hdfs_folders import copy_to_local
 from model.windows import Snapshot, WindowsError
 
 if TYPE_CHECKING:

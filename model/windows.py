@@ -17,7 +17,8 @@ import orjson
 import pandas as pd
 import pyarrow.parquet as pq
 
-from conf.connections.hdfs import write_replacing
+from conf.connections.hdfs import exists, read_file, write_replacing
+from conf.connections.hdfs_folders import files_in
 from conf.model import ModelSettings
 from conf.names import HOUR_MS, Namespace
 from model.features import VOLATILITY_HOURS, FeatureSpec, build_rows
@@ -108,8 +109,8 @@ def make_snapshot(
     except ValueError as error:
         raise WindowsError(str(error)) from error
     folder = f"{namespace.windows_dir}/h={manifest_hash(inputs, spec, plan)}"
-    if files.exists(f"{folder}/{MANIFEST}"):
-        return Snapshot(folder, orjson.loads(files.cat_file(f"{folder}/{MANIFEST}")))
+    if exists(files, f"{folder}/{MANIFEST}"):
+        return Snapshot(folder, orjson.loads(read_file(files, f"{folder}/{MANIFEST}")))
     paths = {entry["symbol"]: namespace.history_file(entry["symbol"]) for entry in inputs}
     frame = windows_frame(session(), paths, spec, plan)
     write_windows(frame, folder, spec, settings)
@@ -214,9 +215,9 @@ def write_windows(
 def _describe_input(files: WebHDFS, namespace: Namespace, symbol: str) -> dict[str, Any] | None:
     """Return what fixes a history file's content; None for a coin without history, new or renamed."""
     path = namespace.history_file(symbol)
-    if not files.exists(path):
+    if not exists(files, path):
         return None
-    content = files.cat_file(path)
+    content = read_file(files, path)
     times = pq.read_table(io.BytesIO(content), columns=["open_time"])["open_time"].cast("int64")
     if len(times) == 0:
         return None
@@ -232,19 +233,11 @@ def _describe_input(files: WebHDFS, namespace: Namespace, symbol: str) -> dict[s
 
 
 def _output_paths(files: WebHDFS, folder: str) -> list[str]:
-    found = []
-    for part in PARTS:
-        if files.exists(f"{folder}/part={part}"):
-            found += [
-                f"{folder}/part={part}/{info['name'].rpartition('/')[2]}"
-                for info in files.ls(f"{folder}/part={part}", detail=True)
-                if info["name"].endswith(".parquet")
-            ]
-    return sorted(found)
+    return sorted(path for part in PARTS for path in files_in(files, f"{folder}/part={part}"))
 
 
 def _describe_output(files: WebHDFS, path: str) -> dict[str, Any]:
-    content = files.cat_file(path)
+    content = read_file(files, path)
     return {
         "path": "/".join(path.rsplit("/", 2)[1:]),
         "size": len(content),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from decimal import Decimal
 
 import httpx
 import orjson
-import pyarrow.parquet as pq
 
 from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs_folders import rows_below
 from conf.connections.postgres import connect
 from conf.names import HOUR_MS, epoch_ms
 from nexthour.reports import CandleCheck, ForecastCheck
@@ -164,23 +163,14 @@ def _from_topic(context: PipelineContext) -> list[ForecastRow]:
 
 
 def _from_parquet(context: PipelineContext) -> list[ForecastRow]:
-    files = open_hdfs(context.hdfs)
     root = f"{context.namespace.hdfs_root}/forecasts"
-    rows: list[ForecastRow] = []
-    if not files.exists(root):
-        return rows
-    for day in files.ls(root, detail=False):
-        for path in files.ls(day, detail=False):
-            if path.rsplit("/", 1)[-1].startswith((".", "_")):
-                continue
-            for row in pq.read_table(io.BytesIO(files.cat_file(path))).to_pylist():
-                rows.append(
-                    ForecastRow(
-                        row["symbol"],
-                        epoch_ms(row["target_open_time"]),
-                        row["model_version"],
-                        row["q50"],
-                        row["is_fallback"],
-                    )
-                )
-    return rows
+    return [
+        ForecastRow(
+            row["symbol"],
+            epoch_ms(row["target_open_time"]),
+            row["model_version"],
+            row["q50"],
+            row["is_fallback"],
+        )
+        for row in rows_below(open_hdfs(context.hdfs), root)
+    ]

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.webhdfs import WebHDFS
 
 from conf.abort import AbortSwitch
-from conf.connections.hdfs import remove_abandoned
+from conf.connections.hdfs_folders import names_in, remove_abandoned
 from conf.contracts.candles import Candle
 from conf.names import Namespace, utc_time
 
@@ -81,10 +81,7 @@ def clear_up(files: WebHDFS, namespace: Namespace, now_s: float) -> list[str]:
     Raises:
         OSError: if HDFS refuses or does not answer.
     """
-    try:
-        days = sorted(files.ls(namespace.candles_dir, detail=False))
-    except FileNotFoundError:
-        return []
+    days = names_in(files, namespace.candles_dir)
     return [path for day in days[-NEWEST_DAYS:] for path in remove_abandoned(files, day, now_s)]
 
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from confluent_kafka import KafkaException, Producer
 
-from conf.connections.hdfs import open_hdfs, write_replacing
+from conf.connections.hdfs import open_hdfs, read_file, write_replacing
+from conf.connections.hdfs_folders import names_in, parquet_rows
 from conf.contracts.candles import candle_key
 from conf.contracts.forecasts import Forecast, encode_forecast
 from conf.names import Namespace, epoch_ms, utc_time
@@ -104,14 +105,12 @@ class HdfsStore:
     def read_forecasts(self, target_open_time_ms: int) -> list[Forecast]:
         """Return the forecasts already written for a target hour, empty if there are none."""
         folder = posixpath.dirname(self._namespace.forecast_file(target_open_time_ms, "any"))
-        if not self._files.exists(folder):
-            return []
-        names = [posixpath.basename(path) for path in self._files.ls(folder, detail=False)]
-        found = sorted(name for name in names if name.startswith(f"{target_open_time_ms}-"))
+        start = f"{target_open_time_ms}-"
+        paths = names_in(self._files, folder)
+        found = [path for path in paths if posixpath.basename(path).startswith(start)]
         if not found:
             return []
-        content = self._files.cat_file(posixpath.join(folder, found[0]))
-        return [from_record(row) for row in pq.read_table(io.BytesIO(content)).to_pylist()]
+        return [from_record(row) for row in parquet_rows(read_file(self._files, found[0]))]
 
 
 class KafkaStore:
