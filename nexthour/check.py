@@ -12,7 +12,7 @@ import orjson
 
 from conf.connections.hdfs import open_hdfs
 from conf.connections.hdfs_folders import rows_below
-from conf.connections.postgres import connect
+from conf.connections.postgres import fetch
 from conf.names import HOUR_MS, epoch_ms
 from nexthour.reports import CandleCheck, ForecastCheck
 from streaming.context import PipelineContext
@@ -132,19 +132,16 @@ def _count_problems(store: str, rows: Iterable[ForecastRow], wanted: set[Key]) -
 
 
 def _from_postgres(context: PipelineContext) -> list[ForecastRow]:
-    connection = connect(context.postgres, context.namespace)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT symbol, target_open_time, model_version, q50, is_fallback "
-                "FROM forecast WHERE kind = 'live'"
-            )
-            return [
-                ForecastRow(symbol, epoch_ms(target), model, median, fallback)
-                for symbol, target, model, median, fallback in cursor.fetchall()
-            ]
-    finally:
-        connection.close()
+    rows = fetch(
+        context.postgres,
+        context.namespace,
+        "SELECT symbol, target_open_time, model_version, q50, is_fallback "
+        "FROM forecast WHERE kind = 'live'",
+    )
+    return [
+        ForecastRow(symbol, epoch_ms(target), model, median, fallback)
+        for symbol, target, model, median, fallback in rows
+    ]
 
 
 def _from_topic(context: PipelineContext) -> list[ForecastRow]:
