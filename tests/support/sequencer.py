@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conf.contracts.trades import Close
+from conf.contracts.trades import Close, TradeRecord
 from conf.names import HOUR_MS
 from producers.messages import ClosedKline, Trade
 from producers.questions import Policy, Start
@@ -49,6 +49,13 @@ def brief(outputs: list[Output]) -> list[str]:
             hour = (output.trade_time_ms - H0) // HOUR_MS
             words.append(f"gap {hour} {output.gap.first_id}-{output.gap.last_id}")
     return words
+
+
+def close_of(output: Output) -> Close:
+    """Return what a CLOSE record says."""
+    assert isinstance(output, TradeRecord)
+    assert output.close is not None
+    return output.close
 
 
 def ask(sequencer: Sequencer, now_s: float, now_ms: int = H0 + 60_000) -> object:

@@ -16,6 +16,7 @@ from tests.support.sequencer import (
     ask,
     begun,
     brief,
+    close_of,
     kline,
     rest_kline,
     trade,
@@ -85,9 +86,8 @@ def test_a_rest_witness_gets_derived_ids_and_waits_for_proof() -> None:
     assert ask(sequencer, 2.0, H1 + 5_000) == FetchTail(12)
     outputs = sequencer.on_rest_tail(FetchTail(12), None, 2.0, H1 + 5_000)
     assert brief(outputs) == ["close 0 REST"]
-    assert isinstance(outputs[0], TradeRecord)
-    assert outputs[0].close is not None
-    assert (outputs[0].close.first_trade_id, outputs[0].close.last_trade_id) == (10, 11)
+    closed = close_of(outputs[0])
+    assert (closed.first_trade_id, closed.last_trade_id) == (10, 11)
     assert outputs[0].source == "REST"
     later = H2 + 5_000
     assert ask(sequencer, 2.0, later) == FetchKlines(H1, needs_first=False), "a proof costs no wait"
@@ -169,9 +169,8 @@ def test_trades_before_the_first_hour_are_passed_over() -> None:
     assert brief(sequencer.on_trade(trade(11, H0))) == ["t11"]
     sequencer.on_rest_klines([rest_kline(H0, 1)], None, H1 + 5_000, 1.0, H1)
     (close,) = sequencer.on_trade(trade(12, H1))[1:]
-    assert isinstance(close, TradeRecord)
-    assert close.close is not None
-    assert (close.close.first_trade_id, close.close.last_trade_id) == (11, 11)
+    closed = close_of(close)
+    assert (closed.first_trade_id, closed.last_trade_id) == (11, 11)
 
 
 def test_the_end_closes_what_can_be_and_marks_the_rest() -> None:
@@ -194,9 +193,7 @@ def test_the_end_of_a_series_that_never_started() -> None:
     sequencer.on_trade(trade(12))
     outputs = sequencer.end(H0)
     assert brief(outputs) == ["t12", "close 0 END"]
-    assert isinstance(outputs[1], TradeRecord)
-    assert outputs[1].close is not None
-    assert outputs[1].close.begins_at_id == 12
+    assert close_of(outputs[1]).begins_at_id == 12
 
 
 def test_a_trade_that_claims_a_closed_hour_does_not_close_it_twice() -> None:
@@ -227,10 +224,8 @@ def test_absent_ids_of_the_open_hour_count_in_its_derived_witness_after_a_restar
     sequencer.on_rest_klines([rest_kline(H0, 3)], None, H1, 1.0, H1)
     outputs = sequencer.on_trade(trade(16, H1))
     assert brief(outputs) == ["t16", "close 0 REST"]
-    closed = outputs[-1]
-    assert isinstance(closed, TradeRecord)
-    assert closed.close is not None
-    assert (closed.close.first_trade_id, closed.close.last_trade_id) == (10, 15)
+    closed = close_of(outputs[-1])
+    assert (closed.first_trade_id, closed.last_trade_id) == (10, 15)
 
 
 def test_a_derived_witness_begins_after_absent_ids_between_two_hours() -> None:
@@ -246,10 +241,8 @@ def test_a_derived_witness_begins_after_absent_ids_between_two_hours() -> None:
     sequencer.on_rest_klines([rest_kline(H1, 2)], None, H2, 4.0, H2)
     outputs = sequencer.on_trade(trade(14, H2))
     assert brief(outputs) == ["t14", "close 1 REST"]
-    closed = outputs[-1]
-    assert isinstance(closed, TradeRecord)
-    assert closed.close is not None
-    assert (closed.close.first_trade_id, closed.close.last_trade_id) == (12, 13)
+    closed = close_of(outputs[-1])
+    assert (closed.first_trade_id, closed.last_trade_id) == (12, 13)
 
 
 def test_absent_ids_that_are_declared_after_the_witness_came_count_in_it() -> None:
