@@ -28,7 +28,7 @@ _NOT_FOUND = 404
 def open_hdfs(settings: HdfsSettings) -> WebHDFS:
     """Return a file system over WebHDFS; opens no connection yet."""
     parts = urlsplit(settings.http_url)
-    return WebHDFS(
+    files = WebHDFS(
         host=parts.hostname,
         port=parts.port or 9870,
         user=settings.user,
@@ -36,6 +36,19 @@ def open_hdfs(settings: HdfsSettings) -> WebHDFS:
         skip_instance_cache=True,
         use_listings_cache=False,
     )
+    _read_environment_once(files.session, settings.http_url)
+    return files
+
+
+def _read_environment_once(session: requests.Session, url: str) -> None:
+    """Take proxies and certificates from the environment now, as for the namenode so for the datanodes.
+
+    By itself the session looks through all variables twice for every request, which takes as long
+    as the rest of it.
+    """
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify = dict(found["proxies"]), found["verify"]
+    session.trust_env = False
 
 
 def request(
