@@ -60,7 +60,15 @@ def parquet_bytes(candles: Sequence[Candle]) -> bytes:
         pa.array([_cell(candle, field) for candle in candles], type=field.type) for field in SCHEMA
     ]
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), buffer, compression="zstd")
+    # Of a single row a dictionary and statistics say everything once more, and nothing is left to
+    # compress: without them a file has half the size and is read in half the time.
+    pq.write_table(
+        pa.Table.from_arrays(columns, schema=SCHEMA),
+        buffer,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+    )
     return buffer.getvalue()
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.webhdfs import WebHDFS
 
+from conf.connections import hdfs_many
 from conf.connections.hdfs import (
     REPLACE,
     exists,
@@ -27,6 +30,7 @@ from conf.connections.hdfs_folders import (
     partitions,
     rows_below,
 )
+from conf.connections.hdfs_many import read_files
 from conf.settings import HdfsSettings
 from tests.support.bundle import Bundle
 
@@ -103,3 +107,29 @@ def test_a_rename_replaces_only_if_it_is_told_to(settings: Bundle, root: str) ->
     assert files_below(files, f"{root}/new") == [f"{root}/new/date=2026-01-01/a.parquet"]
     with pytest.raises(FileNotFoundError):
         rename(files, source, target)
+
+
+def read_all(files: WebHDFS, paths: list[str]) -> list[tuple[str, bytes | OSError]]:
+    async def read() -> list[tuple[str, bytes | OSError]]:
+        return [found async for found in read_files(files, paths, at_once=2)]
+
+    return asyncio.run(read())
+
+
+def test_many_files_come_in_order_and_a_missing_one_is_no_end(settings: Bundle, root: str) -> None:
+    files = open_hdfs(settings.hdfs)
+    paths = [*files_below(files, root), f"{root}/nowhere", f"{root}/other/a.parquet"]
+    with patch.object(hdfs_many, "FILES_AT_ONCE", 3):
+        found = read_all(files, paths)
+    assert [path for path, _ in found] == paths
+    *contents, missing, last = [content for _, content in found]
+    assert contents == [parquet(1, 2), parquet(3, 4), parquet(5), parquet(6)]
+    assert last == parquet(6)
+    assert isinstance(missing, OSError)
+    assert "404" in str(missing)
+
+
+def test_many_files_of_a_namenode_that_is_away_are_one_error() -> None:
+    files = open_hdfs(HdfsSettings(http_url="http://127.0.0.1:9"))
+    with pytest.raises(OSError, match=r"HDFS does not give /a at http://127\.0\.0\.1:9"):
+        read_all(files, ["/a"] * 50)
