@@ -94,13 +94,6 @@ def choose_bars() -> str:
 
 def choose_indicators() -> indicators.Chosen:
     """Draw the selectors of the indicators and return the choice."""
-    names: list[str] = st.pills(
-        "Indicators",
-        indicators.NAMES,
-        selection_mode="multi",
-        key="indicators",
-        bind="query-params",
-    )
     period: int = st.number_input(
         "Period",
         min_value=2,
@@ -110,6 +103,13 @@ def choose_indicators() -> indicators.Chosen:
         bind="query-params",
         width=130,
         help="Bars of SMA, EMA and Bollinger bands.",
+    )
+    names: list[str] = st.pills(
+        "Indicators",
+        indicators.NAMES,
+        selection_mode="multi",
+        key="indicators",
+        bind="query-params",
     )
     chosen = tuple(name for name in indicators.NAMES if name in names)
     return indicators.Chosen(chosen, int(period))

@@ -27,6 +27,7 @@ BAD = "#d6453d"
 STYLE = f"""<style>
 .stMainBlockContainer {{ padding-top: 4.2rem; padding-bottom: 2rem; }}
 [class*="st-key-coin-"] {{ padding: .55rem 1rem; }}
+[data-testid="stHeading"] h3 {{ font-size: 1.15rem; padding: .6rem 0 .1rem; }}
 .nh {{ font-variant-numeric: tabular-nums; line-height: 1.35; }}
 .nh small, .nh .dim, .nh.dim {{ font-size: .8rem; opacity: .8; }}
 .nh-head {{ display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; align-items: center; font-size: .9rem; }}
@@ -69,7 +70,7 @@ STYLE = f"""<style>
 .nh-legend .swatch {{ display: inline-block; width: 1rem; height: .7rem; border-radius: 2px; margin-right: .35rem; vertical-align: baseline; }}
 .nh-table {{ overflow-x: auto; }}
 .nh-table table {{ border-collapse: collapse; width: 100%; font-size: .88rem; }}
-.nh-table th, .nh-table td {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); white-space: nowrap; }}
+.nh-table th, .nh-table td {{ text-align: left; padding: .3rem 1.3rem .3rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); white-space: nowrap; }}
 .nh-table td.wide {{ white-space: normal; min-width: 14rem; }}
 .nh-table tr.alarm td {{ font-weight: 600; background: color-mix(in srgb, {BAD} 12%, transparent); }}
 .nh-table .num {{ text-align: right; }}

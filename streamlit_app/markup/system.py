@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
@@ -52,7 +53,11 @@ def finding_list(findings: Sequence[Finding]) -> str:
             "Everything is as it should be.</p>"
         )
     rows = [
-        (Html(f'<span class="nh-dot {one.level}"></span>{escape(one.part)}'), one.what, one.do)
+        (
+            Html(f'<span class="nh-dot {one.level}"></span>{escape(one.part)}'),
+            one.what,
+            with_code(one.do),
+        )
         for one in findings
     ]
     classes = ["alarm" if one.level == "bad" else "" for one in findings]
@@ -61,6 +66,11 @@ def finding_list(findings: Sequence[Finding]) -> str:
         + table(("What to look at", "What is wrong", "What to do"), rows, classes=classes)
         + "</div>"
     )
+
+
+def with_code(text: str) -> Html:
+    """Return a text with what stands between backticks as code."""
+    return Html(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))
 
 
 def job_table(jobs: Sequence[JobRow], wall_now: datetime) -> str:
@@ -132,7 +142,13 @@ def store_table(
         what = f"batch {commit.batch_id:,} committed {f.ago(wall_now - commit.updated_at)}"
         rows.append((f"Commits of {commit.query}", Html(""), what))
     if reconciled is None:
-        rows.append(("All stores", Html("not compared yet"), "`nexthour reconcile` compares them"))
+        rows.append(
+            (
+                "All stores",
+                Html("not compared yet"),
+                with_code("`nexthour reconcile` compares them"),
+            )
+        )
     else:
         level, words = ("good", "equal") if reconciled.is_green else ("bad", "differ")
         when = f"{f.both_times(reconciled.from_time, zone)} to {f.both_times(reconciled.until_time, zone)}"

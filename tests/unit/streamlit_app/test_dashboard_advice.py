@@ -84,7 +84,11 @@ def test_each_fault_is_told_with_what_to_do(
     assert (found.level, found.part) == (level, part)
     assert what in found.what
     assert found.do
-    assert found.do[:20] in system.finding_list([found]).replace("&#x27;", "'")
+    assert str(system.with_code(found.do)) in system.finding_list([found])
+
+
+def test_commands_stand_out_and_nothing_else_becomes_html() -> None:
+    assert system.with_code("look: `nexthour <x>`") == ("look: <code>nexthour &lt;x&gt;</code>")
 
 
 @pytest.mark.parametrize(
