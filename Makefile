@@ -78,7 +78,7 @@ test-browser: install ## the dashboard in Chromium
 
 # ---- proofs and figures ------------------------------------------------------------------------
 SEED ?= 1
-.PHONY: chaos chaos-producers chaos-candles bench bench-producers bench-candles bench-api
+.PHONY: chaos chaos-producers chaos-candles bench bench-producers bench-candles bench-api bench-dashboard
 chaos: chaos-producers chaos-candles chaos-lifecycle ## every chaos proof
 
 chaos-producers: install ## some 200 faults against the producers, then topic against the exchange's book (SEED=1)
@@ -98,7 +98,7 @@ realdata-candles: install ## 1,000 recorded hours of 10 symbols through the whol
 soak: install ## half an hour at 2,000 trades/s: memory, batch time and files flat (MINUTES=30)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30)
 
-bench: bench-producers bench-candles bench-model bench-api ## every benchmark
+bench: bench-producers bench-candles bench-model bench-api bench-dashboard ## every benchmark
 
 bench-producers: install ## trades/s, latency to committed, burst, memory; python-binance on the same exchange (SEED=1)
 	@$(BIN)/python -m tests.bench.producers --seed $(SEED)
@@ -112,6 +112,9 @@ bench-model: install ## training on all recorded hours (CANDLES=DIR), Petastorm'
 
 bench-api: install ## requests/s of the read API on one core, 3 years of 10 coins: 90 days of candles, uncached and not modified (SEED=1)
 	@$(BIN)/python -m tests.bench.api --seed $(SEED)
+
+bench-dashboard: install ## pages, refreshes and 20 viewers at once with 3 years of 10 coins; memory over 8 hours of refreshes (SEED=1)
+	@$(BIN)/python -m tests.bench.dashboard --seed $(SEED)
 
 .PHONY: lock
 lock: ## resolve the three lock files anew from pyproject.toml
