@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import ClientError
 from fsspec.implementations.webhdfs import WebHDFS
 
-from conf.connections.hdfs import write_replacing
+from conf.connections.hdfs import exists, read_file, write_replacing
+from conf.connections.hdfs_folders import names_in
 from conf.names import Namespace
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Snapshots(Protocol):
         ...
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of a folder's files, hidden ones too; none if it is not there."""
+        """Return the names of a folder's files; none if it is not there. Hidden ones may be left out."""
         ...
 
 
@@ -87,12 +88,11 @@ class HdfsPlace:
 
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder is there."""
-        return bool(self._files.exists(path))
+        return exists(self._files, path)
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
-        content: bytes = self._files.cat_file(path)
-        return content
+        return read_file(self._files, path)
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file under a temporary name, then rename it."""
@@ -100,9 +100,7 @@ class HdfsPlace:
 
     def names(self, folder: str) -> list[str]:
         """Return the names of a folder's files."""
-        if not self._files.exists(folder):
-            return []
-        return sorted(posixpath.basename(path) for path in self._files.ls(folder, detail=False))
+        return [posixpath.basename(path) for path in names_in(self._files, folder)]
 
 
 class LocalPlace:

@@ -28,7 +28,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from conf.champion import ChampionSettings
-from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs import exists, open_hdfs
 from conf.connections.postgres import connect, migrate
 from conf.connections.s3 import open_s3
 from conf.connections.spark import build_session
@@ -175,7 +175,7 @@ def check_stores(job: Job, files: WebHDFS, registry: Registry) -> None:
     """
     try:
         if not job.model.snapshot:  # which lies on S3
-            files.ls("/")  # not `exists`, which takes a refused connection for a no
+            exists(files, "/")
     except (requests.RequestException, OSError) as error:
         message = f"HDFS does not answer at {job.hdfs.http_url}: start it or set NEXTHOUR_HDFS_HTTP_URL ({error})"
         raise JobError(message) from error
@@ -225,7 +225,7 @@ def wait_for_history(files: WebHDFS, job: Job) -> None:
     deadline = time.monotonic() + job.model.history_wait_s
     missing = list(job.run.symbols)
     while missing and time.monotonic() < deadline:
-        missing = [s for s in missing if not files.exists(job.namespace.history_file(s))]
+        missing = [s for s in missing if not exists(files, job.namespace.history_file(s))]
         if missing:
             time.sleep(HISTORY_POLL_S)
 

@@ -82,7 +82,7 @@ def run_task(task: Task, rows: Rows, ground: Ground) -> Scored:
         if not np.isfinite(found).all() or (np.diff(found, axis=1) < 0).any():
             message = f"{task.forecaster.name}: its quantiles are not finite or not in rising order"
             raise ForecasterError(message)
-    return Scored(quantiles, validated, trained - began, scored - trained, _peak_mib())
+    return Scored(quantiles, validated, trained - began, scored - trained, peak_mib())
 
 
 def _score(fitted: Fitted, rows: Rows, asked: npt.NDArray[np.int64]) -> Floats:
@@ -102,7 +102,8 @@ def _forget_peak() -> None:
         return
 
 
-def _peak_mib() -> int:
+def peak_mib() -> int:
+    """Return the highest resident memory of this process, MiB."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import structlog
 from fsspec.implementations.webhdfs import WebHDFS
 
+from conf.connections.hdfs import read_file
 from conf.lifecycle import LifecycleSettings
 from conf.names import HOUR_MS, Namespace
 from model.feature_spec import STATIC_NAMES
@@ -191,7 +192,7 @@ class Lifecycle:
         for back in range(self.settings.drift_window_hours):
             path = self.namespace.features_file(newest - back * HOUR_MS)
             try:
-                content = self.files.cat_file(path)
+                content = read_file(self.files, path)
             except FileNotFoundError:
                 continue
             table = pq.read_table(io.BytesIO(content))

@@ -18,7 +18,7 @@ import structlog
 from fsspec.implementations.webhdfs import WebHDFS
 from pydantic import ValidationError
 
-from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs import open_hdfs, read_file
 from conf.connections.postgres import connect
 from conf.logs import configure_logging
 from conf.model import ModelSettings
@@ -42,7 +42,7 @@ def read_closes(files: WebHDFS, namespace: Namespace, symbols: tuple[str, ...]) 
     parts = []
     for symbol in symbols:
         try:
-            content = files.cat_file(namespace.history_file(symbol))
+            content = read_file(files, namespace.history_file(symbol))
         except FileNotFoundError:  # a coin listed only now
             continue
         table = pq.read_table(io.BytesIO(content), columns=["open_time", "close"])

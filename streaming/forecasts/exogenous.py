@@ -6,6 +6,7 @@ import pandas as pd
 import structlog
 from fsspec.implementations.webhdfs import WebHDFS
 
+from conf.connections.hdfs import read_file
 from conf.names import Namespace
 from model.exogenous import ExogenousError, read_column, with_columns
 
@@ -42,7 +43,7 @@ class ExogenousColumns:
     def _read(self, name: str) -> pd.DataFrame | None:
         fault = ""
         try:
-            return read_column(name, self._files.cat_file(self._namespace.exogenous_file(name)))
+            return read_column(name, read_file(self._files, self._namespace.exogenous_file(name)))
         except FileNotFoundError:
             fault = "its file is not there"
         except ExogenousError as error:

@@ -13,13 +13,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from confluent_kafka import KafkaException, Producer
 
-from conf.connections.hdfs import open_hdfs, write_replacing
+from conf.connections.hdfs import open_hdfs, read_file, write_replacing
+from conf.connections.hdfs_folders import names_in, parquet_rows
 from conf.contracts.candles import candle_key
 from conf.contracts.forecasts import ADDED, VECTORS, Forecast, encode_forecast, tuple_or_none
 from conf.names import Namespace, epoch_ms, utc_time
 from conf.settings import HdfsSettings, KafkaSettings
+from streaming.acknowledged import AcknowledgedTopic
 
 DELIVERY_TIMEOUT_S = 10.0
 
@@ -113,14 +114,12 @@ class HdfsStore:
     def read_forecasts(self, target_open_time_ms: int) -> list[Forecast]:
         """Return the forecasts already written for a target hour, empty if there are none."""
         folder = posixpath.dirname(self._namespace.forecast_file(target_open_time_ms, "any"))
-        if not self._files.exists(folder):
-            return []
-        names = [posixpath.basename(path) for path in self._files.ls(folder, detail=False)]
-        found = sorted(name for name in names if name.startswith(f"{target_open_time_ms}-"))
+        start = f"{target_open_time_ms}-"
+        paths = names_in(self._files, folder)
+        found = [path for path in paths if posixpath.basename(path).startswith(start)]
         if not found:
             return []
-        content = self._files.cat_file(posixpath.join(folder, found[0]))
-        return [from_record(row) for row in pq.read_table(io.BytesIO(content)).to_pylist()]
+        return [from_record(row) for row in parquet_rows(read_file(self._files, found[0]))]
 
 
 class KafkaStore:
@@ -130,39 +129,16 @@ class KafkaStore:
     """
 
     def __init__(self, settings: KafkaSettings, namespace: Namespace) -> None:
-        self._topic = namespace.forecasts_topic
-        self._producer = Producer(
-            {
-                **settings.client_config(),
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 0,
-                "message.timeout.ms": int(DELIVERY_TIMEOUT_S * 1000),
-                "partitioner": "murmur2_random",
-            }
+        self._topic = AcknowledgedTopic(
+            settings, namespace.forecasts_topic, {"linger.ms": 0}, DELIVERY_TIMEOUT_S
         )
 
     def send(self, rows: Sequence[Forecast]) -> None:
-        """Publish the rows and wait until the broker has reported each one.
+        """Publish the rows and wait until the brokers have acknowledged each one.
 
         Raises:
-            KafkaException: if one of them was not delivered.
+            SinkError: if one of them was not delivered in time.
         """
-        reports: list[Any] = []
-        for row in rows:
-            self._producer.produce(
-                self._topic,
-                key=candle_key(row.symbol, row.target_open_time_ms),
-                value=encode_forecast(row),
-                on_delivery=lambda error, _: reports.append(error),
-            )
-        self._producer.flush(DELIVERY_TIMEOUT_S + 1)
-        errors = [error for error in reports if error is not None]
-        if errors:
-            raise KafkaException(errors[0])
-        if len(reports) != len(rows):
-            message = (
-                f"{len(rows) - len(reports)} of {len(rows)} forecasts were not acknowledged by "
-                f"{self._topic} in {DELIVERY_TIMEOUT_S:.0f} s"
-            )
-            raise KafkaException(message)
+        self._topic.send(
+            (candle_key(row.symbol, row.target_open_time_ms), encode_forecast(row)) for row in rows
+        )

@@ -22,7 +22,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg2.extras import execute_values
 
-from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs import open_hdfs, read_file
+from conf.connections.hdfs_folders import parquet_rows
 from conf.connections.postgres import connect
 from conf.connections.s3 import open_s3
 from conf.contracts.candles import Candle, candle_key, encode_candle
@@ -240,16 +241,15 @@ class ForecastWorld:
         rows = [
             from_record(record)
             for name in names
-            for record in pq.read_table(io.BytesIO(files.cat_file(f"{folder}/{name}"))).to_pylist()
+            for record in parquet_rows(read_file(files, f"{folder}/{name}"))
         ]
         assert len(rows) == len({row.symbol for row in rows})
         return {row.symbol: row for row in rows}
 
     def features(self, target_open_time_ms: int) -> Any:
         """Return the record of what the model saw, as a frame."""
-        content = open_hdfs(self.context.hdfs).cat_file(
-            self._namespace.features_file(target_open_time_ms)
-        )
+        path = self._namespace.features_file(target_open_time_ms)
+        content = read_file(open_hdfs(self.context.hdfs), path)
         return pq.read_table(io.BytesIO(content)).to_pandas()
 
     def files(self, folder: str) -> list[str]:
