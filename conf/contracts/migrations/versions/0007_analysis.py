@@ -153,6 +153,17 @@ SELECT symbol, weekday,
 FROM analysis_pattern GROUP BY symbol, weekday;
 COMMENT ON VIEW analysis_weekday IS 'analysis_pattern over all hours: one row per symbol and weekday, UTC.';
 
+CREATE FUNCTION analysis_rebased(since date, until date)
+RETURNS TABLE (symbol text, day date, base_day date, rebased double precision)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT symbol, day, first_value(day) OVER coin,
+        (close / first_value(close) OVER coin)::double precision
+    FROM analysis_day
+    WHERE day BETWEEN since AND until
+    WINDOW coin AS (PARTITION BY symbol ORDER BY day)
+$$;
+COMMENT ON FUNCTION analysis_rebased IS 'Closes of the UTC days from since to until, both inclusive, over the close of the symbol''s own first day there (base_day): several coins on one scale that begins with 1. A coin listed later begins later; days that are not there are not filled.';
+
 DO $$ BEGIN
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO nexthour_reader', current_schema());
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON analysis_run, analysis_symbol, analysis_day, analysis_week, analysis_volatility, analysis_correlation, analysis_pattern TO nexthour_writer');
@@ -167,6 +178,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take them away again: `python -m streaming.analysis` makes every row anew."""
+    op.execute("DROP FUNCTION analysis_rebased")
     op.execute("DROP VIEW analysis_correlation_matrix, analysis_hour_of_day, analysis_weekday")
     op.execute(
         "DROP TABLE analysis_run, analysis_symbol, analysis_day, analysis_week, "
