@@ -23,21 +23,21 @@ CREATE TABLE evaluation_run (
     stable_coins    text[] NOT NULL,
     warnings        text[] NOT NULL,
     data_digest     text NOT NULL,
-    commit          text,
+    commit          text NOT NULL,
     shown_model     text NOT NULL
 );
 CREATE INDEX evaluation_run_by_time ON evaluation_run (evaluated_at);
 COMMENT ON TABLE evaluation_run IS 'One row per finished evaluation (nexthour evaluate --record); the newest evaluated_at is the one to show. A repeated record of the same evaluation changes nothing.';
 COMMENT ON COLUMN evaluation_run.digest IS 'SHA-256 of the choices, the candles and the predictions: the same evaluation has the same digest.';
 COMMENT ON COLUMN evaluation_run.evaluated_at IS 'Wall time at which the evaluation was first recorded.';
-COMMENT ON COLUMN evaluation_run.train_until IS 'What the first fit may see ends here.';
+COMMENT ON COLUMN evaluation_run.train_until IS 'Opening of the last hour that the first fit may see.';
 COMMENT ON COLUMN evaluation_run.first_open_time IS 'Opening of the first hour from whose close a forecast was made; last_open_time is that of the last one.';
 COMMENT ON COLUMN evaluation_run.refit_hours IS 'Hours from one fit to the next.';
 COMMENT ON COLUMN evaluation_run.coins IS 'Volatile coins, over which all figures of evaluation_model are pooled; stable_coins are reported apart.';
 COMMENT ON COLUMN evaluation_run.warnings IS 'Figures too good to be true, and quantiles that cross, as in report.json.';
 COMMENT ON COLUMN evaluation_run.data_digest IS 'SHA-256 of the candles and outside columns that were read.';
-COMMENT ON COLUMN evaluation_run.commit IS 'Git commit of the code, with -dirty if files differed from it; null outside of a checkout.';
-COMMENT ON COLUMN evaluation_run.shown_model IS 'Whose forecasts are in evaluation_prediction: the champion, or without one the best of the league.';
+COMMENT ON COLUMN evaluation_run.commit IS 'Git commit of the code, unknown outside of a checkout.';
+COMMENT ON COLUMN evaluation_run.shown_model IS 'Whose forecasts are in evaluation_prediction: the champion, or without one the best of the league but for the last price itself.';
 
 CREATE TABLE evaluation_model (
     digest             text NOT NULL REFERENCES evaluation_run ON DELETE CASCADE,
@@ -83,7 +83,7 @@ COMMENT ON TABLE evaluation_model IS 'The league table: one row per evaluation a
 COMMENT ON COLUMN evaluation_model.place IS 'In the order of rmae, 1 for the least.';
 COMMENT ON COLUMN evaluation_model.is_better IS 'Better than the last price: rmae below 1 with a dm_t of at least 2.';
 COMMENT ON COLUMN evaluation_model.rmae IS 'Mean absolute error over that of the last price, mean over coins; rmae_low and rmae_high are a 95 % bootstrap interval over weeks.';
-COMMENT ON COLUMN evaluation_model.da IS 'Directional accuracy; da_se is its standard error over whole weeks (coins move together), da_low and da_high the 95 % bootstrap interval.';
+COMMENT ON COLUMN evaluation_model.da IS 'Directional accuracy; da_low and da_high are its 95 % bootstrap interval over whole weeks (coins move together), da_se the standard error that this interval is worth: its width over 3.92.';
 COMMENT ON COLUMN evaluation_model.dm_t IS 'Diebold-Mariano t of the absolute error against the last price; above 0 the model is better. dm_t_pinball: of the pinball loss.';
 COMMENT ON COLUMN evaluation_model.pinball_skill IS '1 - pinball loss over that of the last price with EWMA bands.';
 COMMENT ON COLUMN evaluation_model.coverage_90 IS 'Share of closes inside the 90 % band; width_90 is the band''s width over that of EWMA.';
