@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -82,22 +83,22 @@ def evaluate(
     from nexthour.evaluate_command import EvaluateChoice, run_evaluate
     from nexthour.evaluation_record import Recorder
 
+    choice = EvaluateChoice(
+        candles,
+        train_until,
+        test_from,
+        test_until,
+        out,
+        models,
+        refit_every,
+        seeds,
+        workers,
+        horizon,
+    )
     signal.signal(signal.SIGTERM, on_sigterm)
     with told_in_one_line():
-        recorder = Recorder.of_run(run, record_days, var_dir()) if record else None
-        choice = EvaluateChoice(
-            candles,
-            train_until,
-            test_from,
-            test_until,
-            out,
-            models,
-            refit_every,
-            seeds,
-            workers,
-            horizon,
-            recorder,
-        )
+        if record:
+            choice = replace(choice, recorder=Recorder.of_run(run, record_days, var_dir()))
         try:
             run_evaluate(choice)
         except KeyboardInterrupt as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,12 +50,12 @@ class EvaluateChoice:
     test_from: str
     test_until: str
     out: Path
+    recorder: Recorder | None = field(default=None, kw_only=True)
     models: str = DEFAULT
     refit_every: str = "60d"
     seeds: int = 3
     workers: int | None = None
     horizon: str | None = None
-    recorder: Recorder | None = None
 
 
 def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None:

@@ -41,6 +41,7 @@ OWN_SINCE = oracle.UNTIL - 40 * oracle.DAY
 CORRECTED = oracle.UNTIL - 33 * oracle.DAY + 5 * oracle.HOUR
 ROLLING_DAYS = 30
 WAIT_S = 120.0
+CLUSTER_S = 300.0
 Key = tuple[object, ...]
 
 
@@ -236,7 +237,7 @@ def test_by_hand_and_on_a_cluster(
         launcher = ROOT / "nexthour" / "launchers" / "analysis.py"
         application = cluster.submit(launcher, environment)
         try:
-            assert application.wait(WAIT_S) == 0, log_of(application)
+            assert application.wait(CLUSTER_S) == 0, log_of(application)
         finally:
             application.stop()
     first, second = changed(context)
@@ -299,5 +300,6 @@ class Watched:
 def pools_of(session: SparkSession) -> set[str]:
     """Return the scheduler pools that any stage ran in."""
     store = session.sparkContext._jsc.sc().statusStore()
-    stages = store.stageList(None, False, False, None, None)
+    no_quantiles = session.sparkContext._gateway.new_array(session._jvm.double, 0)
+    stages = store.stageList(None, False, False, no_quantiles, None)
     return {stages.apply(at).schedulingPool() for at in range(stages.size())}
