@@ -12,11 +12,8 @@ page = st.navigation(
     [
         st.Page("views/overview.py", title="Overview", default=True),
         st.Page("views/coin.py", title="Coin", url_path="coin"),
-        st.Page(
-            "views/quality.py",
-            title="Forecast quality",
-            url_path="quality",
-        ),
+        st.Page("views/analysis.py", title="Analysis", url_path="analysis"),
+        st.Page("views/quality.py", title="Forecast quality", url_path="quality"),
         st.Page("views/projection.py", title="Long projection", url_path="projection"),
         st.Page("views/data.py", title="Data quality", url_path="data"),
         st.Page("views/system.py", title="System", url_path="system"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 NOTHING = "–"
 MINUS = "−"
 
 
+@lru_cache(maxsize=256)
 def tick_decimals(tick: Decimal) -> int:
     """Return how many decimals a tick size asks for: 0.01 → 2, 0.00001000 → 5, 1 → 0."""
     exponent = tick.normalize().as_tuple().exponent

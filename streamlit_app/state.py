@@ -115,6 +115,19 @@ def choose_indicators() -> indicators.Chosen:
     return indicators.Chosen(chosen, int(period))
 
 
+def choose_compared(symbols: Sequence[str]) -> list[str]:
+    """Draw the selector of several coins and return the choice, all of them where there is none."""
+    chosen: list[str] = st.pills(
+        "Compare",
+        symbols,
+        selection_mode="multi",
+        key="compare",
+        bind="query-params",
+        format_func=lambda symbol: symbol.removesuffix("USDT"),
+    )
+    return [symbol for symbol in symbols if symbol in chosen] or list(symbols)
+
+
 def address(name: str) -> str | None:
     """Return a parameter of the page's address."""
     value: str | None = st.query_params.get(name)

@@ -19,6 +19,17 @@ INDICATORS = {
     "Bollinger": ("#71808f", (8, 3, 2, 3)),
 }
 
+# Okabe and Ito's colours, darkened where a light page asks for it; ten coins need dashes, too.
+COINS = (
+    *("#2e86d6", "#d9701a", "#0e9488", "#c2459f", "#8c6bd1"),
+    *("#9a7d00", "#71808f", "#d6453d", "#1f9550", "#5f7f9e"),
+)
+COIN_DASHES = [*[[1, 0]] * 5, *[[6, 2]] * 5]
+
+# Of figures on coloured fields: the same on both pages, for the fields are.
+INK = "#141414"
+FIELD = "#dcdcdc"
+
 # Green, amber, red: always with a word and a shape of its own, for those who see them alike.
 GOOD = "#1f9550"
 WARN = "#b97d00"

@@ -31,12 +31,15 @@ scored AS (
 judged AS (
     SELECT m.symbol, m.target_open_time, m.is_refusal, NOT m.is_refusal AND m.is_fallback AS is_fallback,
         s.verdict IN ('complete', 'quiet') AND NOT m.is_fallback AND s.last_close > 0 AS counts,
-        (s.abs_error / nullif(s.last_close, 0))::float8 AS error,
-        (s.naive_abs_error / nullif(s.last_close, 0))::float8 AS naive_error,
+        s.abs_error::float8 / nullif(s.last_close::float8, 0) AS error,
+        s.naive_abs_error::float8 / nullif(s.last_close::float8, 0) AS naive_error,
         ((sign(m.q50 - s.last_close) * sign(s.actual_close - s.last_close) + 1) / 2)::float8 AS hit,
         s.in_band_90::int AS in_90, s.in_band_50::int AS in_50, s.pinball, s.naive_pinball
     FROM made m LEFT JOIN scored s USING (symbol, target_open_time, model_version)
-),
+)
+"""
+# Each coin, and all but the stable ones together as the coin without a name.
+_EVERY = """
 wanted AS (
     SELECT symbol, target_open_time, is_refusal, is_fallback, coalesce(counts, false) AS counts,
         error, naive_error, hit, in_90, in_50, pinball, naive_pinball
@@ -45,7 +48,18 @@ wanted AS (
     SELECT NULL, target_open_time, is_refusal, is_fallback, coalesce(counts, false), error,
         naive_error, hit, in_90, in_50, pinball, naive_pinball
     FROM judged WHERE symbol <> ALL (%(stable)s)
-),
+)
+"""
+_ONE = """
+wanted AS (
+    SELECT %(symbol)s AS symbol, target_open_time, is_refusal, is_fallback,
+        coalesce(counts, false) AS counts, error, naive_error, hit, in_90, in_50, pinball,
+        naive_pinball
+    FROM judged
+    WHERE symbol = %(symbol)s OR (%(symbol)s IS NULL AND symbol <> ALL (%(stable)s))
+)
+"""
+_BY_HOUR = """
 hours AS (
     SELECT symbol, target_open_time, (count(*) FILTER (WHERE counts))::int AS forecasts,
         (count(*) FILTER (WHERE is_refusal))::int AS refusals,
@@ -67,7 +81,7 @@ hours AS (
 # The standard error of a mean over hours: each hour is one witness, however many coins it has.
 _SE = "(stddev_samp({name}) / sqrt(count({name})))::float8"
 _SCORES = f"""
-WITH {_JUDGED}
+WITH {_JUDGED}, {_EVERY}, {_BY_HOUR}
 SELECT h.symbol, sum(forecasts)::int AS forecasts, count(gain)::int AS hours,
     sum(refusals)::int AS refusals, sum(fallbacks)::int AS fallbacks, sum(unjudged)::int AS unjudged,
     sum(error) / nullif(sum(forecasts), 0) AS error,
@@ -85,9 +99,9 @@ GROUP BY h.symbol, s.position ORDER BY h.symbol IS NOT NULL, s.position, h.symbo
 """  # noqa: S608 - made of constants
 
 _HOURS = f"""
-WITH {_JUDGED}
+WITH {_JUDGED}, {_ONE}, {_BY_HOUR}
 SELECT target_open_time, forecasts, error, naive_error, in_90s::int AS inside_90
-FROM hours WHERE symbol IS NOT DISTINCT FROM %(symbol)s AND forecasts > 0
+FROM hours WHERE forecasts > 0
 ORDER BY target_open_time LIMIT %(limit)s
 """  # noqa: S608 - made of constants
 

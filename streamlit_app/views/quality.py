@@ -8,15 +8,19 @@ import pandas as pd
 import streamlit as st
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
+from streamlit_app import formatting as f
 from streamlit_app import scoring, screen, state
-from streamlit_app.charts import base, lines
+from streamlit_app.charts import base, lines, predicted
 from streamlit_app.export import frame_of
 from streamlit_app.markup import base as markup
+from streamlit_app.markup import evaluation as evaluation_markup
 from streamlit_app.markup import models as models_markup
 from streamlit_app.markup import quality as quality_markup
+from streamlit_app.queries import evaluation as evaluation_queries
 from streamlit_app.queries import models as model_queries
 from streamlit_app.queries import run as run_queries
 from streamlit_app.queries import scores as score_queries
+from streamlit_app.records.evaluation import EvaluationRun, LeagueRow, Prediction
 from streamlit_app.records.forecasts import (
     HourScore,
     ModelEventRow,
@@ -24,7 +28,7 @@ from streamlit_app.records.forecasts import (
     ScoreRow,
     ServedRow,
 )
-from streamlit_app.records.run import RunState
+from streamlit_app.records.run import RunState, SymbolInfo
 
 ALL = "all but USDC"
 
@@ -39,6 +43,17 @@ class Loaded:
     models: list[ModelRow]
     served: list[ServedRow]
     events: list[ModelEventRow]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The last evaluation; without a run none is recorded."""
+
+    state: RunState
+    run: EvaluationRun | None
+    league: list[LeagueRow]
+    info: SymbolInfo | None
+    predictions: list[Prediction]
 
 
 def _load(connection: Connection, window: str, coin: str) -> Loaded:
@@ -91,6 +106,51 @@ def _draw(loaded: Loaded, window: str, coin: str) -> None:
     st.html(models_markup.model_table(loaded.models, zone))
 
 
+def _evaluated(connection: Connection, coin: str) -> Evaluated:
+    now = run_queries.run_state(connection)
+    run = evaluation_queries.newest(connection)
+    if run is None:
+        return Evaluated(now, None, [], None, [])
+    kept = evaluation_queries.predicted_symbols(connection, run.digest)
+    symbol = coin if coin in kept else next(iter(kept), None)
+    infos = {info.symbol: info for info in run_queries.symbols(connection)}
+    return Evaluated(
+        state=now,
+        run=run,
+        league=evaluation_queries.league(connection, run.digest),
+        info=infos.get(symbol) if symbol else None,
+        predictions=screen.kept(
+            ("predictions", run.digest, symbol),
+            lambda: evaluation_queries.predictions(connection, run, symbol) if symbol else [],
+        ),
+    )
+
+
+def _draw_evaluated(loaded: Evaluated) -> None:
+    zone, run, info = state.zone(), loaded.run, loaded.info
+    st.subheader("Last evaluation", anchor=False)
+    if run is None:
+        st.html(evaluation_markup.NONE_YET)
+        return
+    st.html(evaluation_markup.introduction(run, loaded.league, loaded.state.wall_now, zone))
+    st.html(evaluation_markup.league_table(loaded.league))
+    if info is None or not loaded.predictions:
+        return
+    st.subheader(
+        f"Actual against predicted, {info.symbol} by {run.shown_model} on the test period",
+        anchor=False,
+    )
+    st.vega_lite_chart(
+        base.with_rows(
+            predicted.predicted_spec(f.tick_decimals(info.tick_size)),
+            predicted.predicted_frame(loaded.predictions, zone),
+        ),
+        key=f"predicted-{info.symbol}",
+        alt=f"Actual closes of {info.symbol} over the median and the 90 % band",
+    )
+    st.html(evaluation_markup.prediction_table(loaded.predictions, info.tick_size, zone))
+
+
 def _rows(connection: Connection) -> pd.DataFrame:
     return frame_of(_load(connection, window, coin).scores, ScoreRow)
 
@@ -106,6 +166,10 @@ st.fragment(
         lambda loaded: _draw(loaded, window, coin),
     ),
     run_every=screen.refresh_s(times=3),
+)()
+st.fragment(
+    lambda: screen.show(lambda connection: _evaluated(connection, coin), _draw_evaluated),
+    run_every=screen.refresh_s(times=30),
 )()
 screen.offer_files(f"scores-{window.replace(' ', '-')}", _rows)
 st.html(markup.note())

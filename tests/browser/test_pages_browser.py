@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 SHOWN = {
     "": '[data-symbol="USDCUSDT"] [data-field="median"]',
     "coin?symbol=ETHUSDT&indicators=RSI": "[data-testid=stVegaLiteChart] canvas",
+    "analysis?symbol=ETHUSDT": "[data-testid=stVegaLiteChart] canvas",
     "quality": "[data-testid=stVegaLiteChart] canvas",
     "projection?symbol=POLUSDT": "[data-testid=stVegaLiteChart] canvas",
     "data": '[data-field="verdicts"]',

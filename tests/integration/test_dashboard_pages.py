@@ -30,7 +30,7 @@ from tests.support import dashboard_data as data
 
 pytestmark = pytest.mark.integration
 
-VIEWS = [None, "coin", "quality", "projection", "data", "system"]
+VIEWS = [None, "coin", "quality", "projection", "data", "system", "analysis"]
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,8 @@ def test_every_page_stands_in_an_empty_namespace(
     assert not page.error
     told = [element.value for element in page.info]
     assert told[0] == "No candle yet: history is being loaded."
-    assert [text[:18] for text in told[1:]] == ["No long projection"] * (view == "projection")
+    own = {"projection": "No long projection", "analysis": "No analysis yet. S"}
+    assert [text[:18] for text in told[1:]] == [own[view]] if view in own else told[1:] == []
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -404,6 +405,36 @@ def test_projection_page_shows_scenarios_and_their_method() -> None:
     assert "not trading advice" in texts[None, "note"]
     older = open_app("projection", symbol="POLUSDT", origin="2026-01-01T00:00Z")
     assert "From 2026-01-01 00:00 UTC" in bodies(older)
+
+
+@pytest.mark.usefixtures("namespace")
+@pytest.mark.parametrize("by", ["days", "weeks"])
+def test_analysis_page_draws_all_that_spark_wrote(by: str) -> None:
+    page = open_app("analysis", symbol="ETHUSDT", by=by, since="1 year", compare="ETHUSDT")
+    text = bodies(page)
+    assert "96,000 hours of 10 coins" in fields(page)[None, "analysis"]
+    assert len(page.get("vega_lite_chart")) == 6
+    assert ("Week from" in text) is (by == "weeks")
+    assert "2026-01-01" in text or by == "weeks"
+
+
+@pytest.mark.usefixtures("namespace")
+def test_quality_page_shows_the_league_and_predicted_beside_actual() -> None:
+    page = open_app("quality", coin="ETHUSDT")
+    text = bodies(page)
+    assert "Better than the last price: lstm." in text
+    for words in ("lightgbm", "0.9991 (0.9971 – 1.0011)", "1 h 26 min", "3 min 30 s", "Median off"):
+        assert words in text
+    assert len(page.get("vega_lite_chart")) == 4
+
+
+def test_what_is_better_is_said_and_nothing_else(writer: Connection) -> None:
+    with writer, writer.cursor() as cursor:
+        cursor.execute("UPDATE evaluation_model SET is_better = false")
+    assert "None of the models is better than the last price." in bodies(open_app("quality"))
+    with writer, writer.cursor() as cursor:
+        cursor.execute("DELETE FROM evaluation_run")
+    assert "No evaluation is recorded here yet" in bodies(open_app("quality"))
 
 
 @pytest.mark.usefixtures("namespace")

@@ -43,6 +43,7 @@ PAGES = {
     "coin, 90 days of hours": ("coin", f"symbol=ETHUSDT&{COIN}"),
     "coin, 3 years": ("coin", "symbol=ETHUSDT&range=3+years"),
     "forecast quality, 90 days": ("quality", "window=90+days"),
+    "analysis, 1 year": ("analysis", "symbol=BTCUSDT"),
     "long projection": ("projection", "symbol=BTCUSDT"),
     "data quality, 90 days": ("data", "window=90+days"),
     "system": ("system", ""),

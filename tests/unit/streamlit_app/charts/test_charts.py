@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,10 +14,18 @@ import pandas as pd
 import pytest
 
 from streamlit_app import indicators, scoring
-from streamlit_app.charts import base, candle_frame, fan, lines, zoom
+from streamlit_app.charts import analysis, base, candle_frame, fan, lines, predicted, zoom
 from streamlit_app.charts.candle_frame import Axis, Panels
 from streamlit_app.charts.candle_spec import FAN, VIEW, Look, candle_spec
 from streamlit_app.intervals import DAILY, HOURLY
+from streamlit_app.records.analysis import (
+    AggregateRow,
+    CorrelationRow,
+    PatternRow,
+    RebasedRow,
+    VolatilityRow,
+)
+from streamlit_app.records.evaluation import Prediction
 from streamlit_app.records.forecasts import HourScore, ServedRow
 from streamlit_app.records.market import BarRow, BarScore, ForecastRow
 from streamlit_app.records.projection import DayClose, Fan, FanDay, PathDay
@@ -62,7 +70,21 @@ SPECS: dict[str, Callable[[], base.Spec]] = {
     "coverage": lines.coverage_spec,
     "served": lines.served_spec,
     "fan": lambda: fan.fan_spec(2),
+    "predicted": lambda: predicted.predicted_spec(2),
+    "returns": analysis.return_spec,
+    "volatility": analysis.volatility_spec,
+    "rebased": lambda: analysis.rebased_spec(("BTC", "ETH")),
+    "correlation": analysis.correlation_spec,
+    "moves by hour": lambda: analysis.pattern_spec("move"),
+    "volume by hour": lambda: analysis.pattern_spec("volume"),
 }
+MONDAY = date(2026, 1, 5)
+BANDS = (95.0, 98.0, 100.0, 102.0, 105.0)
+
+
+def day(value: float | None) -> AggregateRow:
+    money = Decimal(1)
+    return AggregateRow("ETHUSDT", MONDAY, *[money] * 6, 24, 0, value, 0.02)
 
 
 def running_frame() -> pd.DataFrame:
@@ -94,7 +116,32 @@ FRAMES: dict[str, Callable[[], dict[str, pd.DataFrame]]] = {
         fan.PATHS: fan.path_frame(A_FAN, UTC_ZONE),
         fan.CLOSES: fan.close_frame([DayClose(NOON, 100.0)], UTC_ZONE),
     },
+    "predicted": lambda: {
+        base.ROWS: predicted.predicted_frame(
+            [Prediction(NOON, 99.0, *BANDS, 101.0, False, None)], UTC_ZONE
+        )
+    },
+    "returns": lambda: {base.ROWS: analysis.return_frame([day(0.01)], 1)},
+    "volatility": lambda: {
+        base.ROWS: analysis.volatility_frame([VolatilityRow(MONDAY, 0.5, None, 0.6)])
+    },
+    "rebased": lambda: {
+        base.ROWS: analysis.rebased_frame([RebasedRow("BTCUSDT", MONDAY, MONDAY, 1.0)])
+    },
+    "correlation": lambda: {base.ROWS: correlations()},
+    "moves by hour": lambda: {base.ROWS: analysis.pattern_frame([PatternRow(7, 52, 0.004, None)])},
+    "volume by hour": lambda: {base.ROWS: analysis.pattern_frame([PatternRow(7, 52, 0.004, 1.2)])},
 }
+
+
+def correlations() -> pd.DataFrame:
+    return analysis.correlation_frame(
+        [
+            CorrelationRow("ETHUSDT", "ETHUSDT", MONDAY, None, 1.0),
+            CorrelationRow("ETHUSDT", "BTCUSDT", MONDAY, 720, 0.8),
+            CorrelationRow("BTCUSDT", "ETHUSDT", MONDAY, 720, None),
+        ]
+    )
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -285,3 +332,27 @@ def test_rows_do_not_change_the_kept_specification() -> None:
     whole["layer"].clear()
     assert spec["layer"]
     assert "datasets" not in spec
+
+
+def test_a_day_without_a_return_has_no_bar_and_a_week_is_wider() -> None:
+    found = analysis.return_frame([day(None), day(-0.01), day(0.02)], 7)
+    assert list(found["direction"]) == ["down", "up"]
+    assert found["end"][0] - found["begin"][0] == pytest.approx(0.8 * 7 * analysis.DAY_MS)
+    assert datetime.fromtimestamp(found["begin"][0] / 1000, UTC).date() == MONDAY
+
+
+def test_correlations_keep_the_coins_in_their_order() -> None:
+    found = correlations()
+    assert list(zip(found["coin"], found["other"], found["place"], strict=True)) == [
+        ("ETH", "ETH", 0),
+        ("ETH", "BTC", 0),
+        ("BTC", "ETH", 1),
+    ]
+    assert math.isnan(found["value"][2]), "a coin that did not move has none"
+
+
+def test_a_prediction_stands_at_the_close_that_it_was_made_for() -> None:
+    rows = [Prediction(NOON, 99.0, *BANDS, 101.0, False, None)] * 800
+    found = predicted.predicted_frame(rows, UTC_ZONE)
+    assert len(found) == predicted.MOST_POINTS
+    assert found["time"][0] == base.local_ms(NOON + HOUR, UTC_ZONE)
