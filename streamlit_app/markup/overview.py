@@ -156,12 +156,11 @@ def _hour_cell(coin: CoinNow, now: datetime | None, zone: ZoneInfo) -> str:
         return '<span class="nh-label">Running hour</span><div>–</div><small>no trade in it yet</small>'
     moved = f.percent(f.change(newest.close, newest.open))
     left = time_to_close(newest.open_time, now)
-    closes = (
-        f"closes in {f.span(left)}" if left else "closing" if left is not None else "provisional"
-    )
+    # The time to go stands beside the forecast, once.
+    state = "closing" if left is not None and not left else "provisional"
     trades = f"{newest.trades:,} trades" if newest.trades is not None else ""
     return (
-        f'<span class="nh-label">Hour from {f.clock_time(newest.open_time, zone)} · {closes}</span>'
+        f'<span class="nh-label">Hour from {f.clock_time(newest.open_time, zone)} · {state}</span>'
         f'{hour_range(newest)}<small><span data-field="running">{moved}</span> · {trades}</small>'
     )
 
@@ -171,11 +170,11 @@ def _forecast_cell(coin: CoinNow, now: datetime | None, zone: ZoneInfo) -> str:
     if forecast is None:
         return '<span class="nh-label">Forecast</span><div>none yet</div>'
     at = f.clock_time(forecast.closes_at, zone)
+    late = _lateness(coin, forecast, now)
     if forecast.q50 is None:
         why = escape(forecast.refusal_reason or "no reason given")
-        return f'<span class="nh-label">Forecast of the {at} close</span><div data-field="refusal">refused: {why}</div>'
+        return f'<span class="nh-label">Forecast of the {at} close{late}</span><div data-field="refusal">refused: {why}</div>'
     moved = f.percent(f.change(forecast.q50, forecast.last_close), 3)
-    late = _lateness(coin, forecast, now)
     fallback = " · fallback, not the model" if forecast.is_fallback else ""
     last_price = coin.newest.close if coin.newest else None
     hour = f"{forecast.target_open_time:%Y-%m-%dT%H:%MZ}"

@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
-from conf.connections.postgres import connect
-from conf.names import Namespace
-from conf.settings import PostgresSettings
 from streamlit_app import probe
-from tests.support import dashboard_data as data
-from tests.support.eventually import eventually
+from tests.support.dashboard_server import Running, running_dashboard
 
-ROOT = Path(__file__).parents[2]
 REFRESH_S = 1
-
-
-@dataclass
-class Running:
-    """A dashboard, its database and where they are."""
-
-    url: str
-    postgres: PostgresSettings
-    namespace: Namespace
-    server: data.PostgresServer
-
-    def connect(self) -> Connection:
-        return connect(self.postgres, self.namespace)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    server = data.PostgresServer()
-    postgres = server.start()
-    namespace = data.filled_namespace(postgres, "browser")
-    port = free_port()
     log = tmp_path_factory.mktemp("browser") / "streamlit.log"
-    environment = {
-        **os.environ,
-        "NEXTHOUR_NAMESPACE": namespace.name,
-        "NEXTHOUR_POSTGRES_URL": postgres.url.get_secret_value(),
-        "NEXTHOUR_DASHBOARD_REFRESH_S": str(REFRESH_S),
-    }
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", probe.APP, "--server.port", str(port)],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: probe.is_healthy(url), 60, message="the dashboard did not start")
-        yield Running(url, postgres, namespace, server)
-    finally:
-        process.terminate()
-        process.wait(20)
-        server.remove()
-    told = log.read_text("utf-8")
-    assert "streamlit_app/" not in told, f"a page failed:\n{told}"
+    with running_dashboard(log, REFRESH_S) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Running
 from tests.support import dashboard_data as data
+from tests.support.dashboard_server import Running
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from conf.settings import DEFAULT_SYMBOLS
 from streamlit_app import probe
 from streamlit_app.markup.base import HONESTY_NOTE
-from tests.browser.conftest import Running
 from tests.support import dashboard_data as data
+from tests.support.dashboard_server import Running
 
 pytestmark = pytest.mark.browser
 

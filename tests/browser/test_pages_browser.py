@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from streamlit_app.markup.base import HONESTY_NOTE
-from tests.browser.conftest import Running
+from tests.support.dashboard_server import Running
 
 pytestmark = pytest.mark.browser
 
