@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from streamlit_app import screen, state
+from streamlit_app import collector, screen, state
 
 st.set_page_config(page_title="nexthour", layout="wide", initial_sidebar_state="collapsed")
 screen.style()
@@ -26,3 +26,4 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
 with header:
     st.fragment(screen.header, run_every=screen.refresh_s())()
 page.run()
+collector.freeze_modules()
