@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,6 +32,7 @@ UTC_ZONE = ZoneInfo("UTC")
 DAYS = timedelta(days=90)
 VIEWERS = 20
 SAMPLES = 24
+PAGE = 1  # of a page's fragments: the header is the first one
 HANDS = 4
 """Viewers that refresh without a pause while memory is watched: as many as keep one core busy."""
 STAY = 150
@@ -109,7 +111,7 @@ async def one_viewer(world: World, rounds: int) -> tuple[list[Timing], list[Timi
             async with viewer(world.url, path, query) as one:
                 opened.append(await one.open())
                 for _ in range(5):
-                    refreshed.append(await one.refresh(one.fragments[-1]))
+                    refreshed.append(await one.refresh(one.fragments[PAGE]))
         opens.append(timing(name, opened[1:]))  # the first one is alone with what is kept
         refreshes.append(timing(name, refreshed))
     return opens, refreshes
@@ -120,10 +122,15 @@ async def crowd(world: World, seconds: float) -> list[Timing]:
     interval_s = DashboardSettings().refresh_s
     opened: list[float] = []
     refreshed: list[float] = []
+    all_there = asyncio.Event()
 
     async def look(path: str, query: str) -> None:
         async with viewer(world.url, path, query) as one:
             opened.append(await one.open())
+            if len(opened) == VIEWERS:
+                all_there.set()
+            await all_there.wait()
+            await asyncio.sleep(random.uniform(0, interval_s))  # nobody looks up in step
             end_s = time.perf_counter() + seconds
 
             for fragment in itertools.cycle(one.fragments):
