@@ -28,60 +28,48 @@ scored AS (
     SELECT * FROM forecast_score_current
     WHERE kind = 'live' AND target_open_time > %(after)s AND target_open_time <= %(last)s
 ),
-judged AS (
-    SELECT m.symbol, m.target_open_time, m.is_refusal, NOT m.is_refusal AND m.is_fallback AS is_fallback,
-        s.verdict IN ('complete', 'quiet') AND NOT m.is_fallback AND s.last_close > 0 AS counts,
-        s.abs_error::float8 / nullif(s.last_close::float8, 0) AS error,
+paired AS (
+    SELECT m.symbol, m.target_open_time, m.is_refusal, m.q50, s.last_close, s.actual_close,
+        NOT m.is_refusal AND m.is_fallback AS is_fallback, s.in_band_90, s.in_band_50, s.pinball,
+        s.naive_pinball, s.abs_error::float8 / nullif(s.last_close::float8, 0) AS error,
         s.naive_abs_error::float8 / nullif(s.last_close::float8, 0) AS naive_error,
-        ((sign(m.q50 - s.last_close) * sign(s.actual_close - s.last_close) + 1) / 2)::float8 AS hit,
-        s.in_band_90::int AS in_90, s.in_band_50::int AS in_50, s.pinball, s.naive_pinball
+        coalesce(s.verdict IN ('complete', 'quiet') AND NOT m.is_fallback AND s.last_close > 0, false)
+            AS counts
     FROM made m LEFT JOIN scored s USING (symbol, target_open_time, model_version)
+),
+judged AS (
+    SELECT symbol, target_open_time, counts::int AS counts, is_refusal::int AS refusal,
+        is_fallback::int AS fallback, (NOT (counts OR is_refusal OR is_fallback))::int AS unjudged,
+        CASE WHEN counts THEN error END AS error,
+        CASE WHEN counts THEN naive_error END AS naive_error,
+        CASE WHEN counts THEN ((sign(q50 - last_close) * sign(actual_close - last_close) + 1) / 2)::float8
+            END AS hit,
+        CASE WHEN counts THEN in_band_90::int END AS in_90,
+        CASE WHEN counts THEN in_band_50::int END AS in_50,
+        CASE WHEN counts THEN pinball END AS pinball,
+        CASE WHEN counts THEN naive_pinball END AS naive_pinball
+    FROM paired
 )
 """
-# Each coin, and all but the stable ones together as the coin without a name.
-_EVERY = """
-wanted AS (
-    SELECT symbol, target_open_time, is_refusal, is_fallback, coalesce(counts, false) AS counts,
-        error, naive_error, hit, in_90, in_50, pinball, naive_pinball
-    FROM judged
-    UNION ALL
-    SELECT NULL, target_open_time, is_refusal, is_fallback, coalesce(counts, false), error,
-        naive_error, hit, in_90, in_50, pinball, naive_pinball
-    FROM judged WHERE symbol <> ALL (%(stable)s)
-)
-"""
-_ONE = """
-wanted AS (
-    SELECT %(symbol)s AS symbol, target_open_time, is_refusal, is_fallback,
-        coalesce(counts, false) AS counts, error, naive_error, hit, in_90, in_50, pinball,
-        naive_pinball
-    FROM judged
-    WHERE symbol = %(symbol)s OR (%(symbol)s IS NULL AND symbol <> ALL (%(stable)s))
-)
-"""
+# One row per hour of each coin, and one per hour of all but the stable ones together, without a name.
 _BY_HOUR = """
 hours AS (
-    SELECT symbol, target_open_time, (count(*) FILTER (WHERE counts))::int AS forecasts,
-        (count(*) FILTER (WHERE is_refusal))::int AS refusals,
-        (count(*) FILTER (WHERE is_fallback))::int AS fallbacks,
-        (count(*) FILTER (WHERE NOT (counts OR is_refusal OR is_fallback)))::int AS unjudged,
-        sum(error) FILTER (WHERE counts) AS error,
-        sum(naive_error) FILTER (WHERE counts) AS naive_error,
-        avg(naive_error - error) FILTER (WHERE counts) AS gain,
-        sum(hit) FILTER (WHERE counts) AS hits, avg(hit) FILTER (WHERE counts) AS hit,
-        sum(in_90) FILTER (WHERE counts) AS in_90s, avg(in_90) FILTER (WHERE counts) AS in_90,
-        sum(in_50) FILTER (WHERE counts) AS in_50s, avg(in_50) FILTER (WHERE counts) AS in_50,
-        sum(pinball) FILTER (WHERE counts) AS pinball,
-        sum(naive_pinball) FILTER (WHERE counts) AS naive_pinball,
-        count(pinball) FILTER (WHERE counts) AS pinballs
-    FROM wanted GROUP BY symbol, target_open_time
+    SELECT symbol, target_open_time, counts AS forecasts, refusal AS refusals, fallback AS fallbacks,
+        unjudged, error, naive_error, naive_error - error AS gain, hit AS hits, hit, in_90 AS in_90s,
+        in_90, in_50 AS in_50s, in_50, pinball, naive_pinball, (pinball IS NOT NULL)::int AS pinballs
+    FROM judged
+    UNION ALL
+    SELECT NULL, target_open_time, sum(counts), sum(refusal), sum(fallback), sum(unjudged),
+        sum(error), sum(naive_error), avg(naive_error - error), sum(hit), avg(hit), sum(in_90),
+        avg(in_90), sum(in_50), avg(in_50), sum(pinball), sum(naive_pinball), count(pinball)
+    FROM judged WHERE symbol <> ALL (%(stable)s) GROUP BY target_open_time
 )
 """
 
 # The standard error of a mean over hours: each hour is one witness, however many coins it has.
 _SE = "(stddev_samp({name}) / sqrt(count({name})))::float8"
 _SCORES = f"""
-WITH {_JUDGED}, {_EVERY}, {_BY_HOUR}
+WITH {_JUDGED}, {_BY_HOUR}
 SELECT h.symbol, sum(forecasts)::int AS forecasts, count(gain)::int AS hours,
     sum(refusals)::int AS refusals, sum(fallbacks)::int AS fallbacks, sum(unjudged)::int AS unjudged,
     sum(error) / nullif(sum(forecasts), 0) AS error,
@@ -99,10 +87,12 @@ GROUP BY h.symbol, s.position ORDER BY h.symbol IS NOT NULL, s.position, h.symbo
 """  # noqa: S608 - made of constants
 
 _HOURS = f"""
-WITH {_JUDGED}, {_ONE}, {_BY_HOUR}
-SELECT target_open_time, forecasts, error, naive_error, in_90s::int AS inside_90
-FROM hours WHERE forecasts > 0
-ORDER BY target_open_time LIMIT %(limit)s
+WITH {_JUDGED}
+SELECT target_open_time, sum(counts)::int AS forecasts, sum(error) AS error,
+    sum(naive_error) AS naive_error, sum(in_90)::int AS inside_90
+FROM judged
+WHERE counts = 1 AND (symbol = %(symbol)s OR (%(symbol)s IS NULL AND symbol <> ALL (%(stable)s)))
+GROUP BY target_open_time ORDER BY target_open_time LIMIT %(limit)s
 """  # noqa: S608 - made of constants
 
 
