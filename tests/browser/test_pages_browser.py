@@ -21,6 +21,11 @@ SHOWN = {
     "data": '[data-field="verdicts"]',
     "system": '[data-field="feeds"]',
 }
+IS_THEME = """scheme => {
+    const colour = getComputedStyle(document.querySelector('.stApp')).backgroundColor;
+    const sum = colour.match(/[0-9]+/g).slice(0, 3).reduce((all, part) => all + Number(part), 0);
+    return (sum < 200) === (scheme === 'dark');
+}"""
 WITH_FORECASTS = {"", "coin", "quality", "projection"}
 
 
@@ -50,9 +55,7 @@ def test_each_page_renders_and_axe_finds_nothing_grave(
         expect(page.get_by_text(HONESTY_NOTE)).to_be_visible()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        background = page.locator(".stApp").evaluate("app => getComputedStyle(app).backgroundColor")
-        is_dark = sum(int(part) for part in background[4:-1].split(",")[:3]) < 200
-        assert is_dark == (scheme == "dark")
+        page.wait_for_function(IS_THEME, arg=scheme)
         assert grave(page) == []
 
 
