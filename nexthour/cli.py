@@ -281,7 +281,19 @@ def evaluate(
         int, typer.Option(metavar="N", help="Fits of each model that has a seed; averaged.")
     ] = 3,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; unset: one per core.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Spark tasks at once, one thread each; unset: one per core. 1: this process alone.",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where features and finished fits are kept; unset: OUT/cache. With Spark on a "
+            "cluster, a folder that all machines see.",
+        ),
     ] = None,
 ) -> None:
     """Fit models walking forward and score them on the hours that followed (docs/evaluation.md).
@@ -291,7 +303,7 @@ def evaluate(
     from nexthour.evaluate_command import EvaluateChoice, run_evaluate
 
     choice = EvaluateChoice(
-        candles, train_until, test_from, test_until, out, models, refit_every, seeds, workers
+        candles, train_until, test_from, test_until, out, models, refit_every, seeds, workers, cache
     )
     signal.signal(signal.SIGTERM, _on_sigterm)
     with _told_in_one_line():

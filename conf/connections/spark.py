@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,19 @@ DEFAULTS_FILE = Path(__file__).parents[2] / "spark-defaults.conf"
 POOLS_FILE = Path(__file__).parents[1] / "fairscheduler.xml"
 
 
-def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> SparkSession:
+def build_session(
+    app_name: str,
+    spark: SparkSettings,
+    hdfs: HdfsSettings,
+    options: Mapping[str, str] | None = None,
+) -> SparkSession:
     """Return the running session or start one.
 
     Args:
         app_name: shown by Spark's own tools.
         spark: master, memory and jars, used only where spark-submit did not decide.
         hdfs: the default file system.
+        options: further properties, which win over those of the file.
     """
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
@@ -57,6 +64,8 @@ def build_session(app_name: str, spark: SparkSettings, hdfs: HdfsSettings) -> Sp
         .config("spark.hadoop.fs.defaultFS", hdfs.url)
         .config("spark.sql.shuffle.partitions", str(spark.shuffle_partitions))
     )
+    for name, value in (options or {}).items():
+        builder = builder.config(name, value)
     if POOLS_FILE.is_file():  # a plain path would be looked for on HDFS
         builder = builder.config("spark.scheduler.allocation.file", POOLS_FILE.as_uri())
     session = builder.getOrCreate()

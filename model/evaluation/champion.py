@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from conf.champion import CHAMPION, ChampionSettings
 from model.conformal import calibrate_coins
-from model.evaluation.forecaster import LEVELS, Forecaster
+from model.evaluation.forecaster import LEVELS, Kind
 from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
 from model.guard import guard_coins
@@ -41,11 +41,11 @@ class Champion:
 
     name = CHAMPION
 
-    members: tuple[Forecaster, ...]
+    members: tuple[Kind, ...]
     settings: ChampionSettings
 
 
-Model = Forecaster | Champion
+Model = Kind | Champion
 """What `--models` may name."""
 
 

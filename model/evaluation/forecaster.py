@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from model.dataset import Windows
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantile levels of every forecast, the columns q05 … q95 of `predictions.parquet`."""
@@ -52,3 +56,29 @@ class Forecaster(Protocol):
             seed: of all randomness.
         """
         ...
+
+
+@runtime_checkable
+class SparkForecaster(Protocol):
+    """A kind of model that Spark fits as jobs of its own, so that no Spark task can.
+
+    Attributes:
+        name: as in `--models` and in the column `model`.
+        is_seeded: whether its fit depends on the seed.
+    """
+
+    name: str
+    is_seeded: bool
+
+    def on(self, session: SparkSession, folder: Path) -> Forecaster:
+        """Return the forecaster that fits on a session, from the driver.
+
+        Args:
+            session: a running one.
+            folder: for files on the way, seen by driver and executors; nothing stays in it.
+        """
+        ...
+
+
+Kind = Forecaster | SparkForecaster
+"""What may be fitted."""
