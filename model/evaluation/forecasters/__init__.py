@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from model.evaluation.forecaster import Forecaster
+from model.evaluation.forecasters.bands import HourlyBands, Unconditional
 from model.evaluation.forecasters.boosting import GradientBoosting
+from model.evaluation.forecasters.garch import GarchForecaster
 from model.evaluation.forecasters.linear import Autoregression, Ridge
 from model.evaluation.forecasters.naive import Drift, Naive
 from model.evaluation.forecasters.paper import PaperLstm
 from model.evaluation.forecasters.quantile_regression import QuantileRegression
-from model.evaluation.forecasters.rule import ReversalRule, SeasonalNaive
+from model.evaluation.forecasters.rule import ReversalRule, SeasonalNaive, WeeklyNaive
 
 _ALL: tuple[Forecaster, ...] = (
     Naive(),
+    Unconditional(),
+    HourlyBands(),
+    GarchForecaster(),
     Drift(),
     SeasonalNaive(),
+    WeeklyNaive(),
     ReversalRule(),
     Autoregression(),
     Ridge(),
@@ -23,4 +29,4 @@ _ALL: tuple[Forecaster, ...] = (
 )
 
 FORECASTERS: dict[str, Forecaster] = {forecaster.name: forecaster for forecaster in _ALL}
-"""Every forecaster that needs no cluster, in the order of the report."""
+"""Every forecaster that needs no Spark, in the order of the report."""
