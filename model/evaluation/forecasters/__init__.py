@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model.evaluation.forecaster import Forecaster
+from model.evaluation.forecasters.arima import Arima
 from model.evaluation.forecasters.bands import HourlyBands, Unconditional
 from model.evaluation.forecasters.boosting import GradientBoosting
 from model.evaluation.forecasters.garch import GarchForecaster
@@ -22,6 +23,7 @@ _ALL: tuple[Forecaster, ...] = (
     WeeklyNaive(),
     ReversalRule(),
     Autoregression(),
+    Arima(),
     Ridge(),
     QuantileRegression(),
     GradientBoosting(),
