@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from conf.champion import ChampionSettings
 from model.evaluation.champion import Champion, Model
-from model.evaluation.forecaster import Forecaster
-from model.evaluation.forecasters import FORECASTERS
+from model.evaluation.forecaster import Forecaster, Kind
+from model.evaluation.forecasters import FORECASTERS, SPARK_FORECASTERS
 from model.evaluation.lstm import Lstm
 from model.evaluation.predictions import BASELINE
 
@@ -17,7 +17,7 @@ class UnknownModelError(Exception):
 
 
 def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
-    """Return all models by name; importing them needs no TensorFlow.
+    """Return all models by name; importing them needs neither TensorFlow nor Spark.
 
     Args:
         settings: of the champion; by default those of the environment.
@@ -26,7 +26,11 @@ def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
         UnknownModelError: if a member of the champion is not there.
     """
     networks: tuple[Forecaster, ...] = (Lstm(),)
-    fitted = {**FORECASTERS, **{network.name: network for network in networks}}
+    fitted: dict[str, Kind] = {
+        **FORECASTERS,
+        **SPARK_FORECASTERS,
+        **{network.name: network for network in networks},
+    }
     settings = settings or ChampionSettings()
     unknown = [name for name in settings.members if name not in fitted]
     if unknown:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from model.dataset import Windows
 from model.evaluation.forecaster import LEVELS, Fitted, ForecasterError
 from model.evaluation.forecasters.banded import TARGET_CLIP, uncrossed
-from model.evaluation.forecasters.columns import table
+from model.evaluation.forecasters.columns import table_with_coin
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class TreeQuantiles:
 
     def quantiles(self, rows: Windows) -> Floats:
         """Return (rows, `LEVELS`) quantiles of z, rising around the median."""
-        features = _features(rows)
+        features = table_with_coin(rows)
         columns = [booster.predict(features, num_threads=self.threads) for booster in self.boosters]
         return uncrossed(np.stack(columns, axis=1))
 
@@ -77,7 +77,7 @@ class GradientBoosting:
             "seed": seed,
             "verbosity": -1,
         }
-        features = _features(rows)
+        features = table_with_coin(rows)
         data = lightgbm.Dataset(
             features,
             np.clip(rows.z, -TARGET_CLIP, TARGET_CLIP),
@@ -107,12 +107,3 @@ def _objective(level: float) -> dict[str, Any]:
     if level == 0.5:
         return {"objective": "regression_l1"}
     return {"objective": "quantile", "alpha": level}
-
-
-def _features(rows: Windows) -> npt.NDArray[np.float32]:
-    """Return the flat table with the coin's index as last column."""
-    coin = rows.inputs["coin"].astype(np.float64)
-    features: npt.NDArray[np.float32] = np.concatenate(
-        [table(rows), coin[:, None]], axis=1, dtype=np.float32
-    )
-    return features

@@ -27,7 +27,7 @@ def test_each_is_chosen_once_and_the_baseline_is_always_first() -> None:
 
 def test_all_are_all() -> None:
     assert names("all") == names("rule,all") == list(catalogue())
-    assert {"naive", "drift", "rule", "lstm", "champion"} <= set(names("all"))
+    assert {"naive", "arima", "rf", "gbt", "lstm", "champion"} <= set(names("all"))
     assert all(name == forecaster.name for name, forecaster in catalogue().items())
 
 
@@ -57,11 +57,11 @@ def test_the_champion_is_made_of_the_models_of_the_catalogue() -> None:
     assert line.startswith("NEXTHOUR_CHAMPION_MEMBERS: no model is called oracle; there are naive,")
 
 
-def test_choosing_imports_no_tensorflow() -> None:
-    """Workers are forked from this process, which TensorFlow's threads would not survive."""
+def test_choosing_imports_neither_tensorflow_nor_spark() -> None:
+    """A JVM is started where TensorFlow's threads do not run, and only where it is needed."""
     code = (
         "import sys; from model.evaluation.catalogue import choose; "
         "import model.evaluation.walk, nexthour.evaluate_command; "
-        "choose('all'); sys.exit('tensorflow' in sys.modules)"
+        "choose('all'); sys.exit(bool({'tensorflow', 'pyspark', 'statsforecast'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
