@@ -10,6 +10,8 @@ from model.evaluation.lstm import Lstm
 from model.evaluation.predictions import BASELINE
 
 DEFAULT = "naive,rule,lstm,champion"
+ENSEMBLE = "ensemble"
+"""The champion's members and nothing else: what λ, guard and calibration add is the difference."""
 
 
 class UnknownModelError(Exception):
@@ -39,8 +41,13 @@ def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
             f"there are {', '.join(fitted)}"
         )
         raise UnknownModelError(message)
-    champion = Champion(tuple(fitted[name] for name in settings.members), settings)
-    return {**fitted, champion.name: champion}
+    members = tuple(fitted[name] for name in settings.members)
+    plain = {"is_shrunk": False, "is_guarded": False, "is_calibrated": False}
+    composed = (
+        Champion(members, settings.model_copy(update=plain), ENSEMBLE),
+        Champion(members, settings),
+    )
+    return {**fitted, **{model.name: model for model in composed}}
 
 
 def choose(names: str, settings: ChampionSettings | None = None) -> list[Model]:

@@ -37,12 +37,12 @@ class Champion:
     Attributes:
         members: forecasters, in the order of the settings.
         settings: what happens to their mean.
+        name: as in `--models`.
     """
-
-    name = CHAMPION
 
     members: tuple[Kind, ...]
     settings: ChampionSettings
+    name: str = CHAMPION
 
 
 Model = Kind | Champion

@@ -27,7 +27,7 @@ def test_each_is_chosen_once_and_the_baseline_is_always_first() -> None:
 
 def test_all_are_all() -> None:
     assert names("all") == names("rule,all") == list(catalogue())
-    assert {"naive", "arima", "rf", "gbt", "lstm", "champion"} <= set(names("all"))
+    assert {"naive", "arima", "rf", "gbt", "lstm", "ensemble", "champion"} <= set(names("all"))
     assert all(name == forecaster.name for name, forecaster in catalogue().items())
 
 
@@ -43,6 +43,17 @@ def test_the_default_is_the_command_line_s() -> None:
     (parameter,) = [p for p in get_command(app).commands["evaluate"].params if p.name == "models"]  # type: ignore[attr-defined]
     assert parameter.default == DEFAULT == "naive,rule,lstm,champion"
     assert names(DEFAULT) == DEFAULT.split(",")
+
+
+def test_the_ensemble_is_the_champion_without_all_that_is_done_to_it() -> None:
+    settings = ChampionSettings(members=("lad", "rf"))
+    _, ensemble, champion = choose("ensemble,champion", settings)
+    assert isinstance(ensemble, Champion)
+    assert isinstance(champion, Champion)
+    assert ensemble.members == champion.members
+    own = ensemble.settings
+    assert [own.is_shrunk, own.is_guarded, own.is_calibrated] == [False] * 3
+    assert champion.settings == settings
 
 
 def test_the_champion_is_made_of_the_models_of_the_catalogue() -> None:
