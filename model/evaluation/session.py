@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from conf.connections.deferred_signals import deferred_signals
 from conf.connections.spark import build_session
 from conf.settings import HdfsSettings, SparkSettings
 from model.evaluation.stderr import stderr_to
+from model.evaluation.work import WalkError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -63,18 +63,34 @@ class EvaluationSession:
                 self._session.stop()
 
     def get(self) -> SparkSession:
-        """Return the session."""
+        """Return the session.
+
+        Raises:
+            WalkError: if Spark does not start.
+        """
         if self._session is None:
-            settings = _settings(self._workers)
-            is_local = settings.master.startswith("local")
-            hdfs = HdfsSettings(url="file:///") if is_local else HdfsSettings()
-            options = {**OPTIONS, "spark.cores.max": str(self._workers)}
-            interrupt = signal.getsignal(signal.SIGINT)
-            with deferred_signals(), stderr_to(self._log):
-                self._session = build_session("nexthour-evaluation", settings, hdfs, options)
-            # Spark's own handler calls the JVM in the midst of whatever call is under way.
-            signal.signal(signal.SIGINT, interrupt)
+            self._session = self._start()
         return self._session
+
+    def _start(self) -> SparkSession:
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        settings = _settings(self._workers)
+        is_local = settings.master.startswith("local")
+        hdfs = HdfsSettings(url="file:///") if is_local else HdfsSettings()
+        options = {**OPTIONS, "spark.cores.max": str(self._workers)}
+        try:
+            # The handler that Spark puts in for SIGINT goes with the block: it would call the JVM in
+            # the midst of whatever call is under way.
+            with deferred_signals(), stderr_to(self._log):
+                return build_session("nexthour-evaluation", settings, hdfs, options)
+        except (PySparkException, Py4JError) as error:
+            message = (
+                f"Spark does not start ({str(error).splitlines()[0]}): what it said is in {self._log}; "
+                "--workers 1 needs none but for rf and gbt"
+            )
+            raise WalkError(message) from error
 
 
 def _settings(workers: int) -> SparkSettings:

@@ -82,6 +82,18 @@ def test_what_spark_says_is_in_the_log_and_not_on_the_screen(candles: Path, tmp_
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
+def test_without_java_it_says_so_in_one_line(candles: Path, tmp_path: Path) -> None:
+    arguments = command(candles, tmp_path / "out", "drift,rule", "--workers", "2")
+    with running(arguments, JAVA_HOME=str(tmp_path)) as process:
+        output, _ = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 2
+    last = output.splitlines()[-1]
+    assert last.startswith("nexthour: Spark does not start ([JAVA_GATEWAY_EXITED]")
+    assert last.endswith("--workers 1 needs none but for rf and gbt")
+    assert "Traceback" not in output
+    assert "bin/java" in (tmp_path / "out" / "cache" / LOG).read_text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_it_ends_all_that_it_started(
     candles: Path, tmp_path: Path, number: signal.Signals
