@@ -78,14 +78,18 @@ test-browser: install ## the dashboard in Chromium
 
 # ---- proofs and figures ------------------------------------------------------------------------
 SEED ?= 1
-.PHONY: chaos chaos-producers chaos-candles bench bench-producers bench-candles
-chaos: chaos-producers chaos-candles ## every chaos proof
+.PHONY: chaos chaos-producers chaos-candles bench bench-producers bench-candles bench-api
+chaos: chaos-producers chaos-candles chaos-lifecycle ## every chaos proof
 
 chaos-producers: install ## some 200 faults against the producers, then topic against the exchange's book (SEED=1)
 	@$(BIN)/python -m tests.chaos.producers --seed $(SEED)
 
 chaos-candles: install ## kill -9 at every named point of a candles batch, outages of every store, then three stores against the exchange's book (SEED=1)
 	@$(BIN)/python -m tests.chaos.candles --seed $(SEED)
+
+.PHONY: chaos-lifecycle
+chaos-lifecycle: install ## the demo until a model was retrained, tried in the shadow and promoted, and a harmful one rolled back; an hour or two (MINUTES=180)
+	@$(BIN)/python -m tests.chaos.lifecycle --minutes $(or $(MINUTES),180)
 
 .PHONY: realdata-candles soak
 realdata-candles: install ## 1,000 recorded hours of 10 symbols through the whole way, then three stores against the record
@@ -94,13 +98,20 @@ realdata-candles: install ## 1,000 recorded hours of 10 symbols through the whol
 soak: install ## half an hour at 2,000 trades/s: memory, batch time and files flat (MINUTES=30)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30)
 
-bench: bench-producers bench-candles ## every benchmark
+bench: bench-producers bench-candles bench-model bench-api ## every benchmark
 
 bench-producers: install ## trades/s, latency to committed, burst, memory; python-binance on the same exchange (SEED=1)
 	@$(BIN)/python -m tests.bench.producers --seed $(SEED)
 
 bench-candles: install ## trades/s of the candles query against a no-op read and its fastest peers, cost per trade, latency to Postgres (SEED=1)
 	@$(BIN)/python -m tests.bench.candles --seed $(SEED)
+
+.PHONY: bench-model
+bench-model: install ## training on all recorded hours (CANDLES=DIR), Petastorm's reader, scoring ten rows (SEED=7)
+	@$(BIN)/python -m tests.bench.model $(if $(CANDLES),--candles $(CANDLES))
+
+bench-api: install ## requests/s of the read API on one core, 3 years of 10 coins: 90 days of candles, uncached and not modified (SEED=1)
+	@$(BIN)/python -m tests.bench.api --seed $(SEED)
 
 .PHONY: lock
 lock: ## resolve the three lock files anew from pyproject.toml

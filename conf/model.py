@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Cell = Literal["lstm", "gru", "bi-lstm"]
+"""Of the recurrent layer."""
+
+CELLS: tuple[Cell, ...] = get_args(Cell)
 
 
 class ModelSettings(BaseSettings):
@@ -26,6 +31,10 @@ class ModelSettings(BaseSettings):
     stable_symbols: Annotated[tuple[str, ...], NoDecode] = Field(
         ("USDCUSDT",),
         description="Forecast by a rule of their own: nearly half of their hours do not move.",
+    )
+    exogenous: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hourly columns from outside of the market, comma separated: files exogenous/NAME-1h.parquet beside the history (docs/evaluation.md).",
     )
     validation_days_short: int = Field(
         14, ge=1, description="Last days that validate where history is shorter than a year."
@@ -61,9 +70,24 @@ class ModelSettings(BaseSettings):
         description="No new epoch starts later than this, in wall seconds; raise it for full training.",
     )
     seed: int = Field(7, ge=0, description="Of weights, dropout and the order of the windows.")
+    fits: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="Fits of each member that depends on a seed, from `seed` on; they are averaged.",
+    )
     threads: int = Field(2, ge=1, description="Threads of TensorFlow.")
     staging_dir: Path | None = Field(
         None, description="Local folder of staged windows and new models; var/staging if unset."
+    )
+    keep_snapshots: bool = Field(
+        False,
+        description="Keep the training windows on S3 beside the registry, some 2 kB a window.",
+    )
+    snapshot: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{16}$",
+        description="Train on this kept snapshot instead of on the history as it is now.",
     )
     expiry_days: int = Field(
         14, ge=1, description="Days after its last training hour that a model may serve."
@@ -74,4 +98,11 @@ class ModelSettings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip().upper() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("exogenous", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value

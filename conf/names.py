@@ -105,6 +105,10 @@ class Namespace:
         """Absolute HDFS path of a symbol's hourly history (layout ``SYMBOL-1h.parquet``)."""
         return f"{self.hdfs_root}/history/{symbol}-1h.parquet"
 
+    def exogenous_file(self, name: str) -> str:
+        """Absolute HDFS path of an hourly column from outside of the market."""
+        return f"{self.hdfs_root}/exogenous/{name}-1h.parquet"
+
     def features_file(self, target_open_time_ms: int) -> str:
         """Absolute HDFS path of what the model saw for one target hour."""
         return (

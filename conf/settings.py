@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from conf.contracts.trade_schemas import RELEASED_SCHEMAS, TRADE_SCHEMA_VERSION
@@ -21,12 +21,12 @@ CANDLE_ABORT_POINTS = (
     "batch_begun",
     "reading",
     "judged",
+    "transaction_begun",
     "revisions_read",
     "file_written",
     "files_written",
     "produced",
     "topic_flushed",
-    "transaction_begun",
     "rows_written",
     "before_commit",
     "after_commit",
@@ -254,6 +254,15 @@ def _known_start(value: str) -> str:
     return value
 
 
+StartFrom = Annotated[
+    str,
+    AfterValidator(_known_start),
+    Field(
+        description="Where a new checkpoint begins to read: 'earliest', a time by the broker's clock (ISO 8601 with zone), or an offset per partition ('{\"0\": 1200, …}'). An existing checkpoint goes on where it is."
+    ),
+]
+
+
 class CandleSettings(BaseSettings):
     """The candles query. Prefix ``NEXTHOUR_CANDLE_``."""
 
@@ -274,12 +283,7 @@ class CandleSettings(BaseSettings):
         pattern=rf"^({'|'.join(CANDLE_ABORT_POINTS)}):[1-9][0-9]*$",
         description="For chaos tests: the process kills itself at the n-th passage of a named point.",
     )
-    start_from: str = Field(
-        "earliest",
-        description="Where a new checkpoint begins to read: 'earliest', a time by the broker's clock (ISO 8601 with zone), or an offset per partition ('{\"0\": 1200, …}'). An existing checkpoint goes on where it is.",
-    )
-
-    _start_from_is_known = field_validator("start_from")(_known_start)
+    start_from: StartFrom = "earliest"
 
 
 class ArchiveSettings(BaseSettings):
@@ -307,6 +311,7 @@ class ArchiveSettings(BaseSettings):
     retention_days: int | None = Field(
         None, ge=8, description="Days of trades that are kept; unset keeps all. Repairs need 7."
     )
+    start_from: StartFrom = "earliest"
     abort_at: str | None = Field(
         None,
         pattern=rf"^({'|'.join(ARCHIVE_ABORT_POINTS)}):[1-9][0-9]*$",

@@ -14,6 +14,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from conf.logs import configure_logging
 from conf.standin import StandInSettings
 from exchange.errors import StandInError
 from exchange.server import running
@@ -48,15 +49,7 @@ async def serve(settings: StandInSettings) -> None:
 
 def main() -> int:
     """Run the exchange; return the process's exit code."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure_logging()
     try:
         asyncio.run(serve(StandInSettings()))
     except ValidationError as error:

@@ -112,7 +112,13 @@ def read_windows(folder: Path, spec: FeatureSpec) -> Windows:
 
 @contextmanager
 def training_batches(
-    folder: Path, spec: FeatureSpec, *, batch_size: int, epochs: int, seed: int
+    folder: Path,
+    spec: FeatureSpec,
+    *,
+    batch_size: int,
+    epochs: int | None,
+    seed: int,
+    shard: tuple[int, int] | None = None,
 ) -> Iterator[Iterator[tuple[dict[str, Any], Any]]]:
     """Yield an iterator of (inputs, z) tensors over `epochs` passes, shuffled, equal for equal seeds.
 
@@ -123,8 +129,9 @@ def training_batches(
         folder: Parquet files of training windows.
         spec: widths of the columns.
         batch_size: rows of a batch; the last ones of a pass run on into the next.
-        epochs: passes before the iterator ends.
+        epochs: passes before the iterator ends; without end if None.
         seed: of the shuffle. One reading thread keeps the order the same.
+        shard: which of how many parts of the row groups to read; all of them if None.
     """
     from petastorm.tf_utils import make_petastorm_dataset
 
@@ -137,6 +144,7 @@ def training_batches(
         shuffle_row_groups=True,
         num_epochs=epochs,
         seed=seed,
+        **({"cur_shard": shard[0], "shard_count": shard[1]} if shard else {}),
     )
     try:
         dataset = make_petastorm_dataset(reader).map(lambda row: _tensors(row, spec))

@@ -52,11 +52,13 @@ class FeatureSpec:
             of connected coins and in `mask`.
         lead: whose return is a feature of all.
         stable: coins left out of the market's return and scored by their own rule.
+        exogenous: names of hourly columns from outside of the market (`model.exogenous`).
     """
 
     symbols: tuple[str, ...]
     lead: str = "BTCUSDT"
     stable: tuple[str, ...] = ("USDCUSDT",)
+    exogenous: tuple[str, ...] = ()
 
     @property
     def sequence_width(self) -> int:
@@ -65,8 +67,11 @@ class FeatureSpec:
 
     @property
     def own_width(self) -> int:
-        """Number of static features of the coin and the hour; the connected block follows them."""
-        return len(STATIC_NAMES)
+        """Number of static features of the coin and the hour; the connected block follows them.
+
+        Those of `STATIC_NAMES`, then of each exogenous column its value and whether there is one.
+        """
+        return len(STATIC_NAMES) + 2 * len(self.exogenous)
 
     @property
     def connected_width(self) -> int:
@@ -91,6 +96,7 @@ class FeatureSpec:
             "sequence": list(SEQUENCE_NAMES),
             "static": list(STATIC_NAMES),
             "dtype": "float32",
+            **({"exogenous": list(self.exogenous)} if self.exogenous else {}),
         }
 
     @classmethod
@@ -100,7 +106,12 @@ class FeatureSpec:
         Raises:
             ValueError: if the model was made for features that this code does not make.
         """
-        spec = cls(tuple(value["symbols"]), value["lead"], tuple(value["stable"]))
+        spec = cls(
+            tuple(value["symbols"]),
+            value["lead"],
+            tuple(value["stable"]),
+            tuple(value.get("exogenous", ())),
+        )
         if spec.to_dict() != dict(value):
             message = f"the model expects features {value!r}, this code makes {spec.to_dict()!r}"
             raise ValueError(message)

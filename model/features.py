@@ -97,7 +97,8 @@ def build_rows(
 
     Args:
         panel: hours of all coins, long: symbol, open_time_ms (UTC epoch ms, int64), open, high,
-            low, close, volume (float64), is_valid (False: disputed or halted). Only the hours from
+            low, close, volume (float64), is_valid (False: disputed or halted), and `x_NAME` of the
+            spec's exogenous columns. Only the hours from
             336 before to one after each of `at_ms` are looked at; the one after only for `target_z`.
         symbols: coins to make rows of, which are also the vocabulary.
         at_ms: open times of the hours whose close is the last one known.
@@ -117,7 +118,7 @@ def build_rows(
         message = f"symbols {tuple(symbols)} are not the vocabulary {spec.symbols}"
         raise ValueError(message)
     at = np.asarray(list(at_ms), dtype=np.int64)
-    grid = build_grid(panel, spec.symbols, at, VOLATILITY_HOURS)
+    grid = build_grid(panel, spec.symbols, at, VOLATILITY_HOURS, spec.exogenous)
     statistics = _statistics(grid, spec)
     sequence = _sequences(grid, statistics, spec)
     static = _statics(grid, statistics, spec)
@@ -255,12 +256,38 @@ def _statics(grid: Grid, known: _Statistics, spec: FeatureSpec) -> npt.NDArray[n
         if name in known.statics:
             out[:, :, index] = _clipped(known.statics[name])
     first = len(known.statics)
-    out[:, :, first : spec.own_width] = _clipped(calendar)[:, None, :]
+    out[:, :, first : len(STATIC_NAMES)] = _clipped(calendar)[:, None, :]
+    for number, name in enumerate(spec.exogenous):
+        scaled, known_now = _exogenous(grid, grid.exogenous[name])
+        out[:, :, len(STATIC_NAMES) + 2 * number] = _clipped(scaled)
+        out[:, :, len(STATIC_NAMES) + 2 * number + 1] = known_now
     there = grid.valid[grid.rows] & np.isfinite(known.sigma)
     latest = np.where(there, grid.returns[grid.rows] / known.sigma, 0.0)
     out[:, :, spec.own_width : spec.own_width + coins] = _clipped(latest)[:, None, :]
     out[:, :, spec.own_width + coins :] = there.astype(np.float32)[:, None, :]
     return out
+
+
+def _exogenous(grid: Grid, values: Floats) -> tuple[Floats, Floats]:
+    """Return a column in deviations from its mean over the last 336 h, and where it has a value.
+
+    0 where it has none now, or never moved.
+    """
+    now = values[grid.rows]
+    is_known = np.isfinite(now)
+    total, squares, count = (np.zeros(now.shape) for _ in range(3))
+    for lag in range(VOLATILITY_HOURS):  # a fixed order of additions: equal bits
+        # Distances from the present value: sums of large numbers would leave nothing of small moves.
+        distance = values[grid.rows - lag] - now
+        there = np.isfinite(distance)
+        distance = np.where(there, distance, 0.0)
+        total += distance
+        squares += distance * distance
+        count += there
+    mean = _ratio(total, count)
+    deviation = np.sqrt(np.maximum(_ratio(squares, count) - mean * mean, 0.0))
+    scaled = np.divide(-mean, deviation, out=np.zeros_like(mean), where=deviation > 0)
+    return scaled, is_known.astype(np.float64)
 
 
 def _reason(grid: Grid, row: int, coin: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from conf.names import HOUR_MS
+from model.exogenous import PREFIX
 
 PRICES = ("open", "high", "low", "close", "volume")
 
@@ -36,6 +37,7 @@ class Grid:
         ranges: log(high / low), 0 where unknown.
         locations: where the close lies between low (-1) and high (1), 0 where unknown.
         volumes: log(1 + volume), 0 where unknown.
+        exogenous: by name, the values of that column, NaN where there is none.
     """
 
     open_ms: Ints
@@ -50,9 +52,16 @@ class Grid:
     ranges: Floats
     locations: Floats
     volumes: Floats
+    exogenous: Mapping[str, Floats]
 
 
-def build_grid(panel: pd.DataFrame, symbols: Sequence[str], at: Ints, lookback: int) -> Grid:
+def build_grid(
+    panel: pd.DataFrame,
+    symbols: Sequence[str],
+    at: Ints,
+    lookback: int,
+    exogenous: Sequence[str] = (),
+) -> Grid:
     """Return the grid of the hours `at` with `lookback` hours before the first and one after the last.
 
     Args:
@@ -60,6 +69,7 @@ def build_grid(panel: pd.DataFrame, symbols: Sequence[str], at: Ints, lookback: 
         symbols: order of the coins.
         at: open times, UTC epoch ms.
         lookback: hours before the first.
+        exogenous: names of columns `x_NAME`; one that the panel lacks has no values.
 
     Raises:
         ValueError: if `at` is empty, a time opens no hour, or the panel holds an hour twice.
@@ -70,7 +80,7 @@ def build_grid(panel: pd.DataFrame, symbols: Sequence[str], at: Ints, lookback: 
     first = int(at.min()) - lookback * HOUR_MS
     count = (int(at.max()) - first) // HOUR_MS + 2
     open_ms = first + HOUR_MS * np.arange(count, dtype=np.int64)
-    present, trusted, price = _fill(panel, symbols, first, count)
+    present, trusted, price = _fill(panel, symbols, first, count, exogenous)
     close = price["close"]
     valid = present & trusted & (np.nan_to_num(close) > 0)
     log_close = _log(close, valid)
@@ -87,11 +97,16 @@ def build_grid(panel: pd.DataFrame, symbols: Sequence[str], at: Ints, lookback: 
         ranges=_ranges(price["high"], price["low"], valid),
         locations=_locations(price, valid),
         volumes=_volumes(price["volume"], valid),
+        exogenous={name: price[PREFIX + name] for name in exogenous},
     )
 
 
 def _fill(
-    panel: pd.DataFrame, symbols: Sequence[str], first: int, count: int
+    panel: pd.DataFrame,
+    symbols: Sequence[str],
+    first: int,
+    count: int,
+    exogenous: Sequence[str],
 ) -> tuple[Flags, Flags, dict[str, Floats]]:
     open_ms = panel["open_time_ms"].to_numpy(dtype=np.int64)
     coins = pd.Index(symbols).get_indexer(pd.Index(panel["symbol"]))
@@ -109,9 +124,11 @@ def _fill(
     present[hours, coins] = True
     trusted[hours, coins] = panel["is_valid"].to_numpy(dtype=bool)[inside]
     price: dict[str, Floats] = {}
-    for name in PRICES:
+    for name in (*PRICES, *(PREFIX + one for one in exogenous)):
         price[name] = np.full(shape, np.nan)
-        price[name][hours, coins] = panel[name].to_numpy(dtype=np.float64, na_value=np.nan)[inside]
+        if name in panel:
+            values = panel[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            price[name][hours, coins] = values[inside]
     return present, trusted, price
 
 

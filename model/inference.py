@@ -1,11 +1,12 @@
-"""Scoring of one hour: features on disk → Petastorm → the champion → prices.
+"""Scoring of one hour: features on disk → Petastorm → the version's members → quantiles of z.
 
-TensorFlow is imported by `Scorer.load`, not with this module.
+What of them is published, guard and calibration decide (`model.calibration`). TensorFlow and
+LightGBM are imported by `Scorer.load`, not with this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from conf.names import utc_time
-from model.baselines import ewma_bands
-from model.dataset import network_inputs, read_columns
+from model.calibration import CoinState, Steps
+from model.composition import Composed, Member
+from model.dataset import Windows, network_inputs, read_columns
 from model.features import CONTEXT_HOURS, FeatureSpec
-from model.registry import MANIFEST, MODEL
-from model.shrinkage import shrink
-from model.stable import StableRule
+from model.forecasters.serving import load_fitted
+from model.registry import MANIFEST
+from model.stable import StableRule, is_depegged
 
-SIGNATURE = "signature.json"
-FIELDS = ("symbol", "coin", "sequence", "static", "sigma", "last_close", "is_usable")
+SIGNATURE, CALIBRATION, INPUTS = "signature.json", "calibration.json", "inputs.json"
+"""Files of a version: how its members fit together; what guard and calibration begin with; how the
+watched features were distributed in training."""
+
+FIELDS = (
+    "symbol",
+    "open_time_ms",
+    "coin",
+    "sequence",
+    "static",
+    "sigma",
+    "last_close",
+    "is_usable",
+)
 FEATURES_SCHEMA = pa.schema(
     [
         pa.field("symbol", pa.string(), nullable=False),
@@ -51,15 +65,24 @@ class ScoringError(Exception):
 
 @dataclass(frozen=True)
 class Scored:
-    """Forecast of one coin's next close (grain: symbol; the hour is the file's).
+    """What a version says of one coin's next close (grain: symbol; the hour is the file's).
 
     Attributes:
         symbol: the coin.
-        quantiles: level (0.05, 0.25, 0.5, 0.75, 0.95) → price in quote units, not rounded, rising.
+        z: quantiles of z = next log-return / sigma, one per level, rising, before guard and
+            calibration.
+        base_z: the same of the last close with EWMA bands.
+        sigma: hourly volatility of log-returns.
+        last_close: quote units.
+        is_depegged: a stable coin's last close was too far from 1, its bands are widened.
     """
 
     symbol: str
-    quantiles: dict[float, float]
+    z: tuple[float, ...]
+    base_z: tuple[float, ...]
+    sigma: float
+    last_close: float
+    is_depegged: bool = False
 
 
 def features_parquet(rows: pd.DataFrame) -> bytes:
@@ -82,54 +105,67 @@ def features_parquet(rows: pd.DataFrame) -> bytes:
 
 
 class Scorer:
-    """One loaded version of the model: the network, the bands it stands on, the stable coins' rule.
+    """One loaded version: its members, the bands they stand on, the stable coins' rules.
 
     Attributes:
         version: its name in the registry; '' for a folder that was never published.
         spec: the features that it expects; pass it to `build_rows`.
-        expires_ms: exchange time (UTC epoch ms) after which it must not be used.
+        levels: of its quantiles.
+        expires_ms: exchange time (UTC epoch ms) after which its members must not be used.
+        seeds: what guard and calibration of each coin begin with, where nothing was published yet.
     """
 
     def __init__(
         self,
         version: str,
-        signature: dict[str, Any],
-        infer: Callable[[dict[str, npt.NDArray[Any]]], npt.NDArray[np.float64]],
+        signature: Mapping[str, Any],
+        composed: Composed,
+        seeds: Mapping[str, CoinState],
     ) -> None:
         self.version = version
         self.spec = FeatureSpec.from_dict(signature["spec"])
         self.levels: tuple[float, ...] = tuple(signature["levels"])
         self.expires_ms = int(signature["expires_ms"])
-        self._median_weight = float(signature["median_weight"])
+        self.seeds = dict(seeds)
+        self._is_guarded = bool(signature["is_guarded"])
+        self._is_calibrated = bool(signature["is_calibrated"])
         self._base = tuple(float(value) for value in signature["base"])
         self._stable = {
             symbol: StableRule.from_dict(rule) for symbol, rule in signature["stable"].items()
         }
-        self._infer = infer
+        self._composed = composed
 
     @classmethod
     def load(cls, local_dir: Path, *, threads: int = 1) -> Scorer:
-        """Load a verified folder (`Registry.fetch`) and trace the network once, on ten rows.
+        """Load a verified folder (`Registry.fetch`) and let every member score ten rows once.
 
         Args:
-            local_dir: `model.keras`, `signature.json` and, if published, `manifest.json`.
+            local_dir: `signature.json`, `calibration.json`, the members' files and, if published,
+                `manifest.json`.
             threads: of TensorFlow, if it does not run yet in this process; ten rows need one.
 
         Raises:
             ValueError: if the version was made for features that this code does not make.
+            ForecasterError: if a member cannot be loaded here.
         """
+        _limit_threads(threads)
         signature = orjson.loads((local_dir / SIGNATURE).read_bytes())
         manifest = local_dir / MANIFEST
         version = orjson.loads(manifest.read_bytes())["version"] if manifest.exists() else ""
-        spec = FeatureSpec.from_dict(signature["spec"])
-        scorer = cls(version, signature, _traced(local_dir / MODEL, spec, threads))
-        rows = max(len(spec.symbols), 1)
-        scorer._network_quantiles(
-            np.zeros((rows, CONTEXT_HOURS * spec.sequence_width), dtype=np.float32),
-            np.zeros((rows, spec.static_width), dtype=np.float32),
-            np.zeros(rows, dtype=np.int32),
+        members = tuple(
+            Member(member["name"], tuple(load_fitted(local_dir, fit) for fit in member["fits"]))
+            for member in signature["members"]
         )
+        states = orjson.loads((local_dir / CALIBRATION).read_bytes())
+        seeds = {symbol: CoinState.from_dict(state) for symbol, state in states.items()}
+        composed = Composed(members, float(signature["median_weight"]))
+        scorer = cls(version, signature, composed, seeds)
+        scorer._warm_up()
         return scorer
+
+    def steps(self, symbol: str) -> Steps:
+        """Return what a coin's quantiles go through before they are published."""
+        return Steps(self._is_guarded and symbol not in self._stable, self._is_calibrated)
 
     def score(self, features_dir: Path) -> list[Scored]:
         """Score the usable rows of one hour, read through Petastorm.
@@ -139,10 +175,10 @@ class Scorer:
                 (`features_parquet`).
 
         Returns:
-            One forecast per usable row, in the file's order.
+            One answer per usable row, in the file's order.
 
         Raises:
-            ScoringError: if the model gives a value that is no number or quantiles out of order.
+            ScoringError: if a member gives a value that is no number or quantiles out of order.
         """
         columns = read_columns(features_dir, FIELDS)
         usable = columns["is_usable"].astype(bool)
@@ -151,75 +187,77 @@ class Scorer:
             return []
         return self.score_columns(columns)
 
-    def score_columns(self, columns: dict[str, npt.NDArray[Any]]) -> list[Scored]:
+    def quantiles(self, rows: Windows) -> npt.NDArray[np.float64]:
+        """Return (rows, levels) quantiles of z of volatile coins, before guard and calibration."""
+        return self._composed.quantiles(rows)
+
+    def score_columns(self, columns: Mapping[str, npt.NDArray[Any]]) -> list[Scored]:
         """Score usable rows given as columns `FIELDS`; see `score`."""
-        close = columns["last_close"].astype(np.float64)
-        sigma = columns["sigma"].astype(np.float64)
-        z = self._network_quantiles(columns["sequence"], columns["static"], columns["coin"])
-        prices = close[:, None] * np.exp(sigma[:, None] * z)
-        scored = []
-        for index, symbol in enumerate(columns["symbol"]):
-            rule = self._stable.get(symbol)
-            if rule is None:
-                quantiles = dict(zip(self.levels, map(float, prices[index]), strict=True))
-            else:
-                quantiles = rule.prices(float(close[index]), float(sigma[index]))
-            scored.append(Scored(str(symbol), _sane(symbol, quantiles)))
-        return scored
+        rows = self._windows(columns)
+        composed = self._composed.quantiles(rows)
+        return [
+            self._answer(str(symbol), composed[index].tolist(), close, sigma)
+            for index, (symbol, close, sigma) in enumerate(
+                zip(rows.symbols, rows.last_close.tolist(), rows.sigma.tolist(), strict=True)
+            )
+        ]
 
-    def baseline(self, last_close: float, sigma: float) -> dict[float, float]:
-        """Return naive + EWMA bands by this version's parameters: level → price.
+    def baseline(self, symbol: str, last_close: float, sigma: float) -> Scored:
+        """Return the last close with EWMA bands by this version's parameters.
 
-        What a volatile coin gets from a caller that must not use the network (expired, broken).
+        What a volatile coin gets from a caller that must not use the members (expired, broken).
         """
-        bands = ewma_bands(np.array([last_close]), np.array([sigma]), self._base)[0]
-        return dict(zip(self.levels, map(float, bands), strict=True))
+        return Scored(symbol, self._base, self._base, sigma, last_close)
 
-    def _network_quantiles(
-        self,
-        sequence: npt.NDArray[np.float32],
-        static: npt.NDArray[np.float32],
-        coin: npt.NDArray[np.int32],
-    ) -> npt.NDArray[np.float64]:
-        quantiles = self._infer(network_inputs(sequence, static, coin, self.spec))
-        return shrink(quantiles, self._median_weight)
+    def _answer(self, symbol: str, composed: list[float], close: float, sigma: float) -> Scored:
+        rule = self._stable.get(symbol)
+        if rule is None:
+            return Scored(symbol, _sane(symbol, composed), self._base, sigma, close)
+        z = rule.quantiles_of_z(close, sigma)
+        depegged = bool(is_depegged(np.array([close]))[0])
+        return Scored(symbol, _sane(symbol, z), rule.quantiles, sigma, close, depegged)
+
+    def _windows(self, columns: Mapping[str, npt.NDArray[Any]]) -> Windows:
+        sequence, static, coin = columns["sequence"], columns["static"], columns["coin"]
+        return Windows(
+            symbols=columns["symbol"],
+            open_time_ms=columns["open_time_ms"].astype(np.int64),
+            inputs=network_inputs(sequence, static, coin, self.spec),
+            sigma=columns["sigma"].astype(np.float64),
+            last_close=columns["last_close"].astype(np.float64),
+            z=np.full(len(coin), np.nan),
+        )
+
+    def _warm_up(self) -> None:
+        count = max(len(self.spec.symbols), 1)
+        width = CONTEXT_HOURS * self.spec.sequence_width
+        self._composed.quantiles(
+            self._windows(
+                {
+                    "symbol": np.array(list(self.spec.symbols), dtype=object),
+                    "open_time_ms": np.zeros(count, dtype=np.int64),
+                    "coin": np.zeros(count, dtype=np.int32),
+                    "sequence": np.zeros((count, width), dtype=np.float32),
+                    "static": np.zeros((count, self.spec.static_width), dtype=np.float32),
+                    "sigma": np.ones(count),
+                    "last_close": np.ones(count),
+                }
+            )
+        )
 
 
-def _traced(
-    path: Path, spec: FeatureSpec, threads: int
-) -> Callable[[dict[str, npt.NDArray[Any]]], npt.NDArray[np.float64]]:
-    """Return the network as one traced function of any number of rows."""
+def _limit_threads(threads: int) -> None:
     import tensorflow as tf
-
-    from model.network import load_network
 
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError:  # TensorFlow already runs in this process
-        pass
-    network = load_network(path)
-    signature = {
-        "sequence": tf.TensorSpec((None, CONTEXT_HOURS, spec.sequence_width), tf.float32),
-        "static": tf.TensorSpec((None, spec.own_width), tf.float32),
-        "connected": tf.TensorSpec((None, spec.connected_width), tf.float32),
-        "coin": tf.TensorSpec((None,), tf.int32),
-    }
-    function = tf.function(
-        lambda inputs: network(inputs, training=False), input_signature=[signature]
-    ).get_concrete_function()
-
-    def infer(inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
-        tensors = {name: tf.convert_to_tensor(values) for name, values in inputs.items()}
-        answer: npt.NDArray[np.float64] = function(tensors).numpy().astype(np.float64)
-        return answer
-
-    return infer
+        return
 
 
-def _sane(symbol: str, quantiles: dict[float, float]) -> dict[float, float]:
-    values = [quantiles[level] for level in sorted(quantiles)]
-    if not np.isfinite(values).all() or values[0] <= 0 or values != sorted(values):
-        message = f"the model's quantiles for {symbol} are not rising prices: {values}"
+def _sane(symbol: str, z: list[float]) -> tuple[float, ...]:
+    if not np.isfinite(z).all() or z != sorted(z):
+        message = f"the model's quantiles for {symbol} are not rising numbers: {z}"
         raise ScoringError(message)
-    return quantiles
+    return tuple(z)

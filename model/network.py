@@ -1,27 +1,34 @@
-"""The network: an LSTM whose output is, before training, exactly naive + EWMA bands.
+"""The network: an LSTM (or GRU, or bi-LSTM) whose output is, before training, exactly naive + EWMA bands.
 
 Imports TensorFlow: import this module only where a network is built or loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import layers, ops
 
+from conf.model import Cell
 from model.features import CONTEXT_HOURS, FeatureSpec
 
-LSTM_UNITS = 32
+UNITS: dict[Cell, int] = {"lstm": 32, "gru": 32, "bi-lstm": 24}
 EMBEDDING_UNITS = 4
 CONNECTED_UNITS = 8
 DENSE_UNITS = 32
 DROPOUT = 0.2
 MAX_LOCATION = 0.5  # sigmas: the bounded tanh of the location
 MAX_LOG_SCALE = 2.0
+BLOCK_ROWS = 4096  # of one call: bounds memory
 _LOG_E_MINUS_1 = float(np.log(np.e - 1.0))  # softplus of this is 1
+
+
+Infer = Callable[[Mapping[str, npt.NDArray[Any]]], npt.NDArray[np.float64]]
+"""Named inputs of any number of rows → (rows, levels)."""
 
 
 @keras.saving.register_keras_serializable(package="nexthour")
@@ -64,12 +71,13 @@ class QuantileHead(layers.Layer):  # type: ignore[misc]  # keras ships no types
         return {**super().get_config(), "base": self.base}
 
 
-def build_network(spec: FeatureSpec, base: Sequence[float]) -> Any:
+def build_network(spec: FeatureSpec, base: Sequence[float], cell: Cell = "lstm") -> Any:
     """Return the network, untrained.
 
     Args:
         spec: widths of its inputs.
         base: empirical quantiles of z on the training windows, 0 in the middle.
+        cell: of the recurrent layer.
 
     Returns:
         A Keras model of {sequence (48, features), static, connected, coin (int32)} → (levels,).
@@ -80,7 +88,7 @@ def build_network(spec: FeatureSpec, base: Sequence[float]) -> Any:
     coin = keras.Input((), dtype="int32", name="coin")
     body = layers.Concatenate()(
         [
-            layers.LSTM(LSTM_UNITS, name="lstm")(sequence),
+            _recurrent(cell)(sequence),
             static,
             layers.Dense(CONNECTED_UNITS, activation="tanh", name="connected_coins")(connected),
             layers.Embedding(len(spec.symbols), EMBEDDING_UNITS, name="coin_embedding")(coin),
@@ -95,6 +103,48 @@ def build_network(spec: FeatureSpec, base: Sequence[float]) -> Any:
     quantiles = QuantileHead(base, name="quantiles")(layers.Concatenate()(heads))
     inputs = {"sequence": sequence, "static": static, "connected": connected, "coin": coin}
     return keras.Model(inputs, quantiles, name="next_hour_close")
+
+
+def _recurrent(cell: Cell) -> Any:
+    """Return the recurrent layer; of the bi-LSTM both directions see only hours that are over."""
+    units = UNITS[cell]
+    if cell == "gru":
+        return layers.GRU(units, name="gru")
+    lstm = layers.LSTM(units, name="lstm")
+    return layers.Bidirectional(lstm, name="bi_lstm") if cell == "bi-lstm" else lstm
+
+
+def traced(network: Any) -> Infer:
+    """Return a function of named inputs, of any number of rows, to (rows, levels): traced once.
+
+    Much faster than calling the network for a few rows, which dispatches each operation from Python.
+    """
+    import tensorflow as tf
+
+    signature = {
+        name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+        for name, tensor in network.input.items()
+    }
+    function = tf.function(
+        lambda inputs: network(inputs, training=False), input_signature=[signature]
+    ).get_concrete_function()
+
+    def infer(inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+        tensors = {name: tf.convert_to_tensor(values) for name, values in inputs.items()}
+        answer: npt.NDArray[np.float64] = function(tensors).numpy().astype(np.float64)
+        return answer
+
+    return infer
+
+
+def in_blocks(infer: Infer, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+    """Return (rows, levels) of named inputs, a bounded number of rows at a time."""
+    count = len(next(iter(inputs.values())))
+    blocks = [
+        infer({name: values[start : start + BLOCK_ROWS] for name, values in inputs.items()})
+        for start in range(0, count, BLOCK_ROWS)
+    ]
+    return np.concatenate(blocks)
 
 
 def save_network(network: Any, path: Any) -> None:

@@ -2,71 +2,70 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 from psycopg2.extras import Json
 
+from conf.champion import ChampionSettings
 from conf.contracts.forecasts import QUANTILES
 from conf.model import ModelSettings
 from conf.names import HOUR_MS, utc_time
-from model.dataset import read_columns
+from model.comparison import Comparison
 from model.features import FeatureSpec
-from model.inference import SIGNATURE
+from model.forecasters.forecaster import Fitted, Servable
+from model.inference import CALIBRATION, INPUTS, SIGNATURE
 from model.model_card import render_card
-from model.registry import MODEL, ChampionRef, version_name
-from model.stable import StableRule, fit_stable
+from model.registry import version_name
 from model.validation import Judgement
 from model.windows import Snapshot
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
 
-    from model.training import Fit
+    from model.champion_fit import ChampionFit
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "petastorm", "pyarrow", "pyspark")
-
-
-def fit_stable_coins(
-    windows_dir: Path, spec: FeatureSpec, base: tuple[float, ...]
-) -> dict[str, StableRule]:
-    """Return the rule of each stable coin, fitted on ``part=stable-train``."""
-    folder = windows_dir / "part=stable-train"
-    known = read_columns(folder, ("symbol", "target_z", "last_close")) if folder.is_dir() else None
-    rules = {}
-    for symbol in spec.symbols:
-        if symbol in spec.stable:
-            rows = known["symbol"] == symbol if known else np.zeros(0, dtype=bool)
-            z = known["target_z"][rows].astype(np.float64) if known else np.zeros(0)
-            closes = known["last_close"][rows].astype(np.float64) if known else np.zeros(0)
-            rules[symbol] = fit_stable(z, closes, QUANTILES, base)
-    return rules
+LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "petastorm",
+    "pyarrow",
+    "pyspark",
+)
 
 
 def build_manifest(
-    fit: Fit,
+    fit: ChampionFit,
     judgement: Judgement,
     snapshot: Snapshot,
     spec: FeatureSpec,
     settings: ModelSettings,
+    champion: ChampionSettings,
     *,
     created_at: datetime,
-    weights_hash: str,
+    against: Comparison | None = None,
 ) -> dict[str, Any]:
     """Return everything that is known of a version, as JSON."""
     plan = snapshot.plan
     return {
         "created_at": created_at.isoformat(timespec="seconds"),
-        "weights_hash": weights_hash,
+        "weights_hash": weights_hash(fit),
         "snapshot": snapshot.name,
         "commit": current_commit(),
-        "seed": settings.seed,
+        "seeds": list(fit.seeds),
+        "members": [member.name for member in fit.composed.members],
+        "composition": champion.model_dump(mode="json"),
         "settings": settings.model_dump(mode="json", exclude={"staging_dir"}),
         "libraries": {name: _library_version(name) for name in LIBRARIES},
         "spec": spec.to_dict(),
@@ -78,40 +77,75 @@ def build_manifest(
         "is_short_history": plan.is_short,
         "train_rows": fit.train_rows,
         "validation_rows": len(fit.validation.z),
+        "rows": {str(s): int(n) for s, n in _counts(fit.validation.symbols)},
         "metrics": judgement.to_dict(),
-        "best_epoch": fit.best,
-        "median_weight": fit.median_weight,
+        "against": against.to_dict() if against else None,
+        "median_weight": fit.composed.weight,
         "epochs": [
-            {"number": e.number, "train": _number(e.train_pinball), "validation": e.val_pinball}
-            for e in fit.epochs
+            {
+                "member": told.member,
+                "seed": told.seed,
+                "number": told.epoch.number,
+                "train": _number(told.epoch.train_pinball),
+                "validation": told.epoch.val_pinball,
+            }
+            for told in fit.epochs
         ],
         "fit_seconds": round(fit.seconds, 2),
     }
 
 
+def weights_hash(fit: ChampionFit) -> str:
+    """Return SHA-256 of all that was learned; unlike the files it holds no date."""
+    digest = hashlib.sha256()
+    for member in fit.composed.members:
+        for fitted in member.fits:
+            digest.update(f"{member.name}:{servable(fitted).digest}".encode())
+    digest.update(orjson.dumps([fit.composed.weight, *fit.base]))
+    return digest.hexdigest()
+
+
+def servable(fitted: Fitted) -> Servable:
+    """Return a fit that can be kept; the composition was checked before anything was fitted."""
+    assert isinstance(fitted, Servable)
+    return fitted
+
+
 def write_version_files(
     folder: Path,
-    fit: Fit,
-    rules: Mapping[str, StableRule],
+    fit: ChampionFit,
     spec: FeatureSpec,
+    champion: ChampionSettings,
     manifest: Mapping[str, Any],
     snapshot: Snapshot,
 ) -> None:
     """Write the files of a version; `Registry.publish` adds the manifest and the sums."""
-    from model.network import save_network
-
     folder.mkdir(parents=True, exist_ok=True)
-    save_network(fit.network, folder / MODEL)
+    members = []
+    for member in fit.composed.members:
+        stems = [f"{member.name}-{seed}" for seed in fit.seeds[: len(member.fits)]]
+        entries = [
+            servable(fitted).save(folder, stem)
+            for fitted, stem in zip(member.fits, stems, strict=True)
+        ]
+        members.append({"name": member.name, "fits": entries})
     signature = {
         "spec": spec.to_dict(),
         "levels": list(QUANTILES),
         "base": list(fit.base),
-        "median_weight": fit.median_weight,
-        "stable": {symbol: rule.to_dict() for symbol, rule in rules.items()},
+        "members": members,
+        "median_weight": fit.composed.weight,
+        "is_guarded": champion.is_guarded,
+        "is_calibrated": champion.is_calibrated,
+        "stable": {symbol: rule.to_dict() for symbol, rule in fit.stable.items()},
         "expires_ms": manifest["expires_ms"],
     }
     version = version_name(str(manifest["created_at"]), str(manifest["weights_hash"]))
     _write_json(folder / SIGNATURE, signature)
+    _write_json(
+        folder / CALIBRATION, {symbol: state.to_dict() for symbol, state in fit.states.items()}
+    )
+    _write_json(folder / INPUTS, fit.inputs.to_dict())
     _write_json(folder / "metrics.json", manifest["metrics"])
     _write_json(folder / "windows.json", snapshot.manifest)
     (folder / "card.md").write_text(render_card(version, manifest))
@@ -123,19 +157,10 @@ def record_version(
     status: str,
     sha256: str,
     manifest: Mapping[str, Any],
-    replaced: ChampionRef | None,
 ) -> None:
-    """Write the version's row; the version that it replaced becomes `previous`. One transaction.
-
-    Repeating it for the same version leaves the same row.
-    """
+    """Write the version's row in one transaction. Repeating it leaves the same row."""
     metrics = manifest["metrics"]
     with connection, connection.cursor() as cursor:
-        if replaced is not None and replaced.version != version and status == "bootstrap":
-            cursor.execute(
-                "UPDATE model_version SET status = 'previous' WHERE version = %s",
-                (replaced.version,),
-            )
         cursor.execute(
             "INSERT INTO model_version (version, status, created_at, sha256, weights_hash, trained_from,"
             " trained_until, train_rows, val_pinball, ewma_pinball, val_rmae, fit_seconds, manifest)"
@@ -180,6 +205,11 @@ def _library_version(name: str) -> str:
         return library_version(name)
     except ModuleNotFoundError:  # tensorflow-cpu is the same library under another name
         return library_version(f"{name}-cpu")
+
+
+def _counts(symbols: npt.NDArray[np.object_]) -> Iterator[tuple[object, int]]:
+    names, counts = np.unique(symbols.astype(str), return_counts=True)
+    return zip(names.tolist(), counts.tolist(), strict=True)
 
 
 def _number(value: float) -> float | None:

@@ -1,8 +1,9 @@
-"""The model registry on S3: write-once versions, one alias by compare-and-swap.
+"""The model registry on S3: write-once versions, and aliases by compare-and-swap.
 
 Layout under the prefix: ``v=VERSION/<files>`` with `SHA256SUMS` written last (a version without it
-was never published), and ``aliases/champion.json``. What is fetched is checked against SHA-256
-sums, and those against the alias, before anything opens it.
+was never published), and ``aliases/champion.json`` (serves) and ``aliases/shadow.json`` (says beside
+it what it would have). What is fetched is checked against SHA-256 sums, and those against the
+alias, before anything opens it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 
 SUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
-MODEL = "model.keras"
-CHAMPION = "aliases/champion.json"
+NETWORK_SUFFIX = ".keras"
+SUFFIXES = frozenset({NETWORK_SUFFIX, ".txt", ".json", ".md", ".png"})
+"""Of a version's files; nothing that is unpickled when it is opened."""
+
+CHAMPION, SHADOW = "champion", "shadow"
+"""Aliases."""
+
 _ABSENT = {"404", "NoSuchKey", "NoSuchBucket"}
 _CONFLICT = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
 
@@ -37,18 +43,20 @@ class RegistryError(Exception):
 
 
 @dataclass(frozen=True)
-class ChampionRef:
-    """What the alias names.
+class AliasRef:
+    """What an alias names.
 
     Attributes:
         version: name of the version's folder.
         sha256: digest of its `SHA256SUMS`, which covers every file.
-        status: `champion`, or `bootstrap` for a first model judged on a short history.
+        status: `champion`, `bootstrap` for a first model judged on a short history, or `shadow`.
+        previous: the version that the alias named before; None for the first.
     """
 
     version: str
     sha256: str
     status: str
+    previous: str | None = None
 
 
 class Registry:
@@ -72,7 +80,7 @@ class Registry:
         """Write the files of a folder as a new version, sums last. Never changes a version.
 
         Args:
-            local_dir: holds `model.keras` and whatever belongs to it; `manifest.json` and
+            local_dir: holds the members' files and whatever belongs to them; `manifest.json` and
                 `SHA256SUMS` are added by this call.
             manifest: must hold `created_at` (ISO 8601, UTC) and `weights_hash` (hex).
 
@@ -80,13 +88,13 @@ class Registry:
             The version, ``2026-11-22T120000Z-<8 of the weights' hash>``.
 
         Raises:
-            RegistryError: if the version exists with another content, or its archive is refused.
+            RegistryError: if the version exists with another content, or a file is refused.
         """
         version = version_name(str(manifest["created_at"]), str(manifest["weights_hash"]))
-        _check(local_dir / MODEL)
         document = {**manifest, "version": version}
         (local_dir / MANIFEST).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         files = sorted(p for p in local_dir.iterdir() if p.is_file() and p.name != SUMS)
+        _check(files)
         sums = "".join(f"{_sha256(path.read_bytes())}  {path.name}\n" for path in files)
         (local_dir / SUMS).write_text(sums)
         for path in [*files, local_dir / SUMS]:
@@ -105,42 +113,114 @@ class Registry:
             raise RegistryError(message)
         return _sha256(sums)
 
-    def promote(self, version: str, status: str = "champion") -> ChampionRef:
-        """Point the alias at a complete version, by compare-and-swap.
+    def alias(self, name: str) -> AliasRef | None:
+        """Return what an alias names, None if it names nothing."""
+        found = self._get_with_etag(_alias_key(self._prefix, name))
+        return _reference(found[0]) if found else None
+
+    def champion(self) -> AliasRef | None:
+        """Return what serves, None before the first promotion."""
+        return self.alias(CHAMPION)
+
+    def promote(self, version: str, status: str = CHAMPION) -> AliasRef:
+        """Let a complete version serve; see `point`."""
+        reference = self.point(CHAMPION, version, status)
+        assert reference is not None
+        return reference
+
+    def point(
+        self, name: str, version: str | None, status: str, *, expected: str | None = None
+    ) -> AliasRef | None:
+        """Point an alias at a complete version, or at nothing, by compare-and-swap.
+
+        Args:
+            name: `CHAMPION` or `SHADOW`.
+            version: None takes the alias away.
+            status: of the version.
+            expected: the version that the caller decided about; whatever is there if not given.
+
+        Returns:
+            What the alias names now.
 
         Raises:
-            RegistryError: if the version is not complete, or another promotion came in between.
+            RegistryError: if the version is not complete, or the alias was changed by somebody else.
         """
-        current = self._get_with_etag(self._prefix + CHAMPION)
-        reference = ChampionRef(version, self.digest(version), status)
+        key = _alias_key(self._prefix, name)
+        current = self._get_with_etag(key)
+        before = _reference(current[0]) if current else None
+        if expected is not None and (before is None or before.version != expected):
+            now = before.version if before else "nothing"
+            message = f"the alias {name} names {now}, not {expected}; look and decide again"
+            raise RegistryError(message)
+        reference = None
+        if version is not None:
+            reference = AliasRef(
+                version, self.digest(version), status, before.version if before else None
+            )
         body = orjson.dumps(
             {
-                "version": reference.version,
-                "sha256": reference.sha256,
-                "status": reference.status,
+                "version": version,
+                "sha256": reference.sha256 if reference else None,
+                "status": status,
                 "promoted_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "previous": orjson.loads(current[0])["version"] if current else None,
+                "previous": before.version if before else None,
             }
         )
         condition: dict[str, Any] = {"IfMatch": current[1]} if current else {"IfNoneMatch": "*"}
         try:
-            self._s3.put_object(
-                Bucket=self._bucket, Key=self._prefix + CHAMPION, Body=body, **condition
-            )
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, **condition)
         except ClientError as error:
             if _code(error) in _CONFLICT:
-                message = f"another promotion came before {version}'s; look and promote again"
+                message = f"somebody else changed the alias {name} meanwhile; look and decide again"
                 raise RegistryError(message) from error
             raise
         return reference
 
-    def champion(self) -> ChampionRef | None:
-        """Return what the alias names, or None if nothing was promoted yet."""
-        body = self._get(self._prefix + CHAMPION)
-        if body is None:
-            return None
-        value = orjson.loads(body)
-        return ChampionRef(value["version"], value["sha256"], value["status"])
+    def changed_at(self, name: str) -> datetime | None:
+        """Return when an alias was last written, by the store's clock (UTC); None if never."""
+        try:
+            head = self._s3.head_object(Bucket=self._bucket, Key=_alias_key(self._prefix, name))
+        except ClientError as error:
+            if _code(error) in _ABSENT:
+                return None
+            raise
+        return head["LastModified"].astimezone(UTC)
+
+    def file(self, version: str, name: str) -> bytes:
+        """Return one file of a complete version, checked against the version's sums.
+
+        Raises:
+            RegistryError: if there is no such version or file, or the file differs.
+        """
+        sums = self._get(self._key(version, SUMS))
+        if sums is None:
+            message = f"no version {version} in s3://{self._bucket}/{self._prefix}"
+            raise RegistryError(message)
+        digests = {file: digest for digest, file in _parse_sums(sums.decode())}
+        body = self._get(self._key(version, name))
+        if body is None or _sha256(body) != digests.get(name):
+            message = f"{name} of version {version} is missing or not what was published"
+            raise RegistryError(message)
+        return body
+
+    def remove(self, version: str) -> None:
+        """Delete a version's files, its sums first, so that it is never half there and complete.
+
+        Raises:
+            RegistryError: if an alias names it.
+        """
+        for name in (CHAMPION, SHADOW):
+            reference = self.alias(name)
+            if reference is not None and version in (reference.version, reference.previous):
+                message = f"the alias {name} names {version}, which is kept"
+                raise RegistryError(message)
+        self._s3.delete_object(Bucket=self._bucket, Key=self._key(version, SUMS))
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._key(version, "")
+        )
+        for page in pages:
+            for item in page.get("Contents", []):
+                self._s3.delete_object(Bucket=self._bucket, Key=item["Key"])
 
     def fetch(self, version: str, local_dir: Path, *, sha256: str | None = None) -> Path:
         """Bring a version to a local folder, whole and verified or not at all.
@@ -242,19 +322,37 @@ def verify_folder(folder: Path) -> None:
     Raises:
         RegistryError: naming the first file that is missing or differs, or the layer refused.
     """
+    paths = []
     for digest, name in _parse_sums((folder / SUMS).read_text()):
         path = folder / name
         if not path.is_file() or _sha256(path.read_bytes()) != digest:
             message = f"{name} in {folder} is not what the registry published; delete the folder"
             raise RegistryError(message)
-    _check(folder / MODEL)
+        paths.append(path)
+    _check(paths)
 
 
-def _check(archive: Path) -> None:
-    try:
-        check_archive(archive)
-    except ArchiveError as error:
-        raise RegistryError(str(error)) from error
+def _check(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.suffix not in SUFFIXES:
+            message = f"{path.name} is no file of a version: {', '.join(sorted(SUFFIXES))} are"
+            raise RegistryError(message)
+        if path.suffix == NETWORK_SUFFIX:
+            try:
+                check_archive(path)
+            except ArchiveError as error:
+                raise RegistryError(str(error)) from error
+
+
+def _alias_key(prefix: str, name: str) -> str:
+    return f"{prefix}aliases/{name}.json"
+
+
+def _reference(body: bytes) -> AliasRef | None:
+    value = orjson.loads(body)
+    if value["version"] is None:
+        return None
+    return AliasRef(value["version"], value["sha256"], value["status"], value.get("previous"))
 
 
 def _parse_sums(text: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ percentage error means anything there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -46,6 +47,11 @@ class StableRule:
         prices[0] = min(prices[0], last_close - self.tick)
         prices[-1] = max(prices[-1], last_close + self.tick)
         return {level: float(price) for level, price in zip(self.levels, prices, strict=True)}
+
+    def quantiles_of_z(self, last_close: float, sigma: float) -> list[float]:
+        """Return the same bands as quantiles of z = log(price / last close) / sigma."""
+        prices = self.prices(last_close, sigma)
+        return [math.log(prices[level] / last_close) / sigma for level in self.levels]
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value that `from_dict` reads."""

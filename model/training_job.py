@@ -1,19 +1,21 @@
-"""`python -m model.training_job`: history on HDFS → windows → fit → registry → promotion.
+"""`python -m model.training_job`: history on HDFS → windows → fit → registry.
 
-Everything comes from the environment. Progress goes to stderr as JSON lines. Exit codes: 0 the
-new version serves, 2 something that it needs is missing (one line says what to do), 4 the new
-version is kept as a candidate because it is not better than naive + EWMA bands, 130 interrupted.
+The first version serves at once; a later one becomes a candidate, which the life cycle tries in the
+shadow. Everything comes from the environment. Progress goes to stderr as JSON lines. Exit codes: 0
+published, 2 something that it needs is missing (one line says what to do), 4 published but refused
+by the gate, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,8 @@ import requests
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from conf.connections.hdfs import open_hdfs
+from conf.champion import ChampionSettings
+from conf.connections.hdfs import exists, open_hdfs
 from conf.connections.postgres import connect, migrate
 from conf.connections.s3 import open_s3
 from conf.connections.spark import build_session
@@ -33,18 +36,26 @@ from conf.contracts.forecasts import QUANTILES
 from conf.model import ModelSettings
 from conf.names import Namespace
 from conf.settings import HdfsSettings, PostgresSettings, RunSettings, S3Settings, SparkSettings
+from model.comparison import Comparison, compare
 from model.features import FeatureSpec
-from model.registry import Registry, RegistryError
-from model.staging import stage
+from model.forecasters.forecaster import ForecasterError
+from model.inference import Scorer
+from model.lifecycle import gate
+from model.lifecycle.standing import SERVING
+from model.places import HdfsPlace, S3Place, Snapshots
+from model.registry import AliasRef, Registry, RegistryError
+from model.staging import find_snapshot, keep, stage
 from model.windows import Snapshot, WindowsError, make_snapshot
 
 if TYPE_CHECKING:
     from fsspec.implementations.webhdfs import WebHDFS
     from pyspark.sql import SparkSession
 
+    from model.champion_fit import ChampionFit
+
 EXIT_MISSING = 2
 HISTORY_POLL_S = 0.2
-EXIT_CANDIDATE = 4
+EXIT_REJECTED = 4
 EXIT_INTERRUPTED = 130
 
 
@@ -66,6 +77,7 @@ class Job:
     postgres: PostgresSettings
     spark: SparkSettings
     model: ModelSettings
+    champion: ChampionSettings
 
     @classmethod
     def from_environment(cls) -> Job:
@@ -77,6 +89,7 @@ class Job:
             PostgresSettings(),
             SparkSettings(),
             ModelSettings(),
+            ChampionSettings(),
         )
 
     @property
@@ -88,7 +101,12 @@ class Job:
     def spec(self) -> FeatureSpec:
         """Features of this run's coins."""
         stable = tuple(s for s in self.model.stable_symbols if s in self.run.symbols)
-        return FeatureSpec(self.run.symbols, self.model.lead_symbol, stable)
+        return FeatureSpec(self.run.symbols, self.model.lead_symbol, stable, self.model.exogenous)
+
+    @property
+    def s3_place(self) -> S3Place:
+        """Snapshots on S3, beside the registry."""
+        return S3Place(open_s3(self.s3), self.s3.bucket, f"{self.run.namespace}/")
 
     @property
     def staging(self) -> Path:
@@ -129,13 +147,23 @@ def run_job(job: Job, progress: Progress) -> int:
     with progress.step("check stores"):
         check_stores(job, files, registry)
     with progress.step("make windows") as result:
-        snapshot = _make_windows(job, files)
+        store: Snapshots = HdfsPlace(files, job.namespace)
+        if job.model.snapshot:
+            store = job.s3_place
+            snapshot = find_snapshot(store, job.model.snapshot)
+            if FeatureSpec.from_dict(snapshot.manifest["spec"]) != job.spec:
+                message = f"snapshot {snapshot.name} was made for other coins or features"
+                raise JobError(message)
+        else:
+            snapshot = _make_windows(job, files)
         result["snapshot"] = snapshot.name
         result["without_history"] = snapshot.absent
         result["rows"] = snapshot.rows("volatile-train")
     with progress.step("stage windows") as result:
-        windows_dir = stage(snapshot, files, job.staging / "windows")
+        windows_dir = stage(snapshot, store, job.staging / "windows")
         result["folder"] = str(windows_dir)
+        if job.model.keep_snapshots:
+            result["kept"] = keep(snapshot, windows_dir, job.s3_place)
     return _train_and_publish(job, progress, registry, snapshot, windows_dir)
 
 
@@ -146,7 +174,8 @@ def check_stores(job: Job, files: WebHDFS, registry: Registry) -> None:
         JobError: naming the store and its address.
     """
     try:
-        files.ls("/")  # not `exists`, which takes a refused connection for a no
+        if not job.model.snapshot:  # which lies on S3
+            exists(files, "/")
     except (requests.RequestException, OSError) as error:
         message = f"HDFS does not answer at {job.hdfs.http_url}: start it or set NEXTHOUR_HDFS_HTTP_URL ({error})"
         raise JobError(message) from error
@@ -172,6 +201,7 @@ def check_stores(job: Job, files: WebHDFS, registry: Registry) -> None:
 def _make_windows(job: Job, files: WebHDFS) -> Snapshot:
     """Make the snapshot; TensorFlow is imported meanwhile, since Spark's JVM does the waiting."""
     sessions: list[SparkSession] = []
+    place = HdfsPlace(files, job.namespace)
 
     def session() -> SparkSession:
         sessions.append(build_session("nexthour-windows", job.spark, job.hdfs))
@@ -183,8 +213,8 @@ def _make_windows(job: Job, files: WebHDFS) -> Snapshot:
         if job.model.history_wait_s:
             running = session()
             wait_for_history(files, job)
-            return make_snapshot(lambda: running, files, job.namespace, job.spec, job.model)
-        return make_snapshot(session, files, job.namespace, job.spec, job.model)
+            return make_snapshot(lambda: running, place, job.spec, job.model)
+        return make_snapshot(session, place, job.spec, job.model)
     finally:
         for started in sessions:
             started.stop()
@@ -195,7 +225,7 @@ def wait_for_history(files: WebHDFS, job: Job) -> None:
     deadline = time.monotonic() + job.model.history_wait_s
     missing = list(job.run.symbols)
     while missing and time.monotonic() < deadline:
-        missing = [s for s in missing if not files.exists(job.namespace.history_file(s))]
+        missing = [s for s in missing if not exists(files, job.namespace.history_file(s))]
         if missing:
             time.sleep(HISTORY_POLL_S)
 
@@ -209,35 +239,36 @@ def _train_and_publish(
     job: Job, progress: Progress, registry: Registry, snapshot: Snapshot, windows_dir: Path
 ) -> int:
     with progress.step("import tensorflow"):
-        from model.network import weights_hash
-        from model.publication import (
-            build_manifest,
-            fit_stable_coins,
-            record_version,
-            write_version_files,
-        )
-        from model.training import Epoch, TrainingError, fit
+        from model.champion_fit import Told, TrainingError, fit_champion
+        from model.publication import build_manifest, record_version, write_version_files
         from model.validation import judge
 
-    def report(epoch: Epoch) -> None:
+    def report(told: Told) -> None:
         progress.log.info(
             "epoch",
-            number=epoch.number,
+            member=told.member,
+            seed=told.seed,
+            number=told.epoch.number,
             of=job.model.epochs,
-            train_pinball=round(epoch.train_pinball, 5),
-            val_pinball=round(epoch.val_pinball, 5),
-            seconds=round(epoch.seconds, 2),
+            train_pinball=round(told.epoch.train_pinball, 5),
+            val_pinball=round(told.epoch.val_pinball, 5),
+            seconds=round(told.epoch.seconds, 2),
         )
 
     with progress.step("fit", rows=snapshot.rows("volatile-train")) as result:
         try:
-            fitted = fit(windows_dir, job.spec, job.model, report)
-        except TrainingError as error:
+            fitted = fit_champion(windows_dir, job.spec, job.model, job.champion, report)
+        except (TrainingError, ForecasterError) as error:
             raise JobError(str(error)) from error
-        result["best_epoch"] = fitted.best
-        result["median_weight"] = fitted.median_weight
+        result["members"] = list(job.champion.members)
+        result["median_weight"] = fitted.composed.weight
     judgement = judge(fitted.validation, fitted.quantiles, fitted.base, QUANTILES)
     progress.log.info("validation", **judgement.to_dict())
+    serving = registry.champion()
+    with progress.step("compare with the champion") as result:
+        against = _against(job, registry, serving, fitted)
+        result["champion"] = serving.version if serving else None
+        result["difference"] = against.to_dict() if against else None
     with progress.step("publish") as result:
         manifest = build_manifest(
             fitted,
@@ -245,34 +276,62 @@ def _train_and_publish(
             snapshot,
             job.spec,
             job.model,
+            job.champion,
             created_at=datetime.now(UTC),
-            weights_hash=weights_hash(fitted.network),
+            against=against,
         )
-        rules = fit_stable_coins(windows_dir, job.spec, fitted.base)
         folder = job.staging / "new-version" / manifest["weights_hash"][:16]
-        write_version_files(folder, fitted, rules, job.spec, manifest, snapshot)
+        shutil.rmtree(folder, ignore_errors=True)
+        write_version_files(folder, fitted, job.spec, job.champion, manifest, snapshot)
         version = registry.publish(folder, manifest)
         result["version"] = version
-    with progress.step("promote", version=version) as result:
-        before, status = registry.champion(), judgement.status
+    faults = gate.faults(manifest)
+    status = _status(serving, faults, is_short=snapshot.plan.is_short)
+    with progress.step("record", version=version, status=status):
         digest = registry.digest(version)
-        if status == "bootstrap":
+        if status in SERVING:
             registry.promote(version, status)
-        connection = connect(job.postgres, job.namespace)
-        try:
-            record_version(connection, version, status, digest, manifest, before)
-        finally:
-            connection.close()
-        result["status"] = status
-    if status == "candidate":
-        progress.log.warning("kept as candidate", version=version)
-        print(
-            f"{version} stays a candidate: validation pinball {judgement.val_pinball:.5f} is above"
-            f" {judgement.ewma_pinball:.5f} of the last close with EWMA bands",
-            file=sys.stderr,
-        )
-        return EXIT_CANDIDATE
+        with closing(connect(job.postgres, job.namespace)) as connection:
+            record_version(connection, version, status, digest, manifest)
+    if status == "rejected":
+        progress.log.warning("kept, but not to be used", version=version)
+        print(f"{version} is rejected: {'; '.join(faults)}", file=sys.stderr)
+        return EXIT_REJECTED
     return 0
+
+
+def _status(serving: AliasRef | None, faults: Sequence[str], *, is_short: bool) -> str:
+    """Return what becomes of a new version: the first one serves at once, others are tried first."""
+    if faults:
+        return "rejected"
+    if serving is not None:
+        return "candidate"
+    return "bootstrap" if is_short else "champion"
+
+
+def _against(
+    job: Job, registry: Registry, serving: AliasRef | None, fitted: ChampionFit
+) -> Comparison | None:
+    """Compare with what serves on the same windows; None if it cannot say anything of them."""
+    if serving is None:
+        return None
+    folder = job.staging / "champion" / serving.version
+    try:
+        scorer = Scorer.load(registry.fetch(serving.version, folder, sha256=serving.sha256))
+    except ValueError as error:  # made for other features
+        structlog.get_logger("model.training_job").warning(
+            "champion not comparable", why=str(error)
+        )
+        return None
+    if scorer.spec != job.spec:
+        return None
+    return compare(
+        fitted.validation,
+        fitted.quantiles,
+        scorer.quantiles(fitted.validation),
+        QUANTILES,
+        serving.version,
+    )
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Spark job: hourly history on HDFS → training windows as Parquet, named by what they were made of.
+"""Spark job: hourly history → training windows as Parquet, named by what they were made of.
 
 Grain: one row per coin and hour that has 48 contiguous hours before it and a next close. Rows lie
 in the order of a hash, so that any row group is a random sample. Guarantee: a snapshot folder
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,14 @@ import orjson
 import pandas as pd
 import pyarrow.parquet as pq
 
-from conf.connections.hdfs import write_replacing
 from conf.model import ModelSettings
-from conf.names import HOUR_MS, Namespace
+from conf.names import HOUR_MS
+from model.exogenous import read_column, with_columns
 from model.features import VOLATILITY_HOURS, FeatureSpec, build_rows
+from model.places import Place
 from model.windows_plan import PARTS, WindowsPlan, manifest_hash, plan_windows
 
 if TYPE_CHECKING:
-    from fsspec.implementations.webhdfs import WebHDFS
     from pyspark.sql import DataFrame, SparkSession
 
 MANIFEST = "manifest.json"
@@ -45,10 +45,10 @@ class WindowsError(Exception):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A complete folder of windows on HDFS.
+    """A complete folder of windows.
 
     Attributes:
-        folder: absolute HDFS path.
+        folder: path in the store that holds it.
         manifest: inputs, meaning, bounds, files with size, SHA-256 and rows.
     """
 
@@ -68,7 +68,7 @@ class Snapshot:
     @property
     def absent(self) -> list[str]:
         """Coins of the vocabulary that have no history."""
-        known = {entry["symbol"] for entry in self.manifest["inputs"]}
+        known = {entry.get("symbol") for entry in self.manifest["inputs"]}
         return [symbol for symbol in self.manifest["spec"]["symbols"] if symbol not in known]
 
     def rows(self, part: str) -> int:
@@ -77,18 +77,13 @@ class Snapshot:
 
 
 def make_snapshot(
-    session: Callable[[], SparkSession],
-    files: WebHDFS,
-    namespace: Namespace,
-    spec: FeatureSpec,
-    settings: ModelSettings,
+    session: Callable[[], SparkSession], place: Place, spec: FeatureSpec, settings: ModelSettings
 ) -> Snapshot:
     """Return the snapshot of the history as it is now; runs Spark only if it does not exist yet.
 
     Args:
-        session: gives the Spark session whose default file system is this HDFS; called at need.
-        files: the same HDFS.
-        namespace: whose history.
+        session: gives the Spark session whose default file system is the place's; called at need.
+        place: of the history and of the snapshots.
         spec: vocabulary and meaning of the features.
         settings: bounds, chunk and row group sizes.
 
@@ -96,10 +91,13 @@ def make_snapshot(
         WindowsError: if there is no history at all or too little. A coin without any is left out of
             the windows; in those of the others it is masked.
     """
-    described = [_describe_input(files, namespace, symbol) for symbol in spec.symbols]
+    described = [_describe_input(place, symbol) for symbol in spec.symbols]
     inputs = [entry for entry in described if entry is not None]
     if not inputs:
-        message = f"no history below {namespace.hdfs_root}; run `python -m streaming.history` first"
+        message = (
+            f"no history such as {place.history_file(spec.symbols[0])}; "
+            "run `python -m streaming.history` first"
+        )
         raise WindowsError(message)
     first = min(entry["first_ms"] for entry in inputs)
     last = max(entry["last_ms"] for entry in inputs)
@@ -107,24 +105,32 @@ def make_snapshot(
         plan = plan_windows(first, last, settings)
     except ValueError as error:
         raise WindowsError(str(error)) from error
-    folder = f"{namespace.windows_dir}/h={manifest_hash(inputs, spec, plan)}"
-    if files.exists(f"{folder}/{MANIFEST}"):
-        return Snapshot(folder, orjson.loads(files.cat_file(f"{folder}/{MANIFEST}")))
-    paths = {entry["symbol"]: namespace.history_file(entry["symbol"]) for entry in inputs}
-    frame = windows_frame(session(), paths, spec, plan)
+    columns = _exogenous(place, spec)
+    inputs += [_describe_column(name, content) for name, content in columns.items()]
+    folder = f"{place.windows_dir}/h={manifest_hash(inputs, spec, plan)}"
+    if place.exists(f"{folder}/{MANIFEST}"):
+        return Snapshot(folder, orjson.loads(place.read(f"{folder}/{MANIFEST}")))
+    known = {entry["symbol"] for entry in inputs if "symbol" in entry}
+    paths = {symbol: place.history_file(symbol) for symbol in spec.symbols if symbol in known}
+    outside = {name: read_column(name, content) for name, content in columns.items()}
+    frame = windows_frame(session(), paths, spec, plan, outside)
     write_windows(frame, folder, spec, settings)
     manifest = {
         "inputs": inputs,
         "spec": spec.to_dict(),
         "plan": asdict(plan),
-        "files": [_describe_output(files, path) for path in _output_paths(files, folder)],
+        "files": [_describe_output(place, path) for path in _output_paths(place, folder)],
     }
-    write_replacing(files, f"{folder}/{MANIFEST}", orjson.dumps(manifest))
+    place.write(f"{folder}/{MANIFEST}", orjson.dumps(manifest))
     return Snapshot(folder, manifest)
 
 
 def windows_frame(
-    session: SparkSession, paths: dict[str, str], spec: FeatureSpec, plan: WindowsPlan
+    session: SparkSession,
+    paths: Mapping[str, str],
+    spec: FeatureSpec,
+    plan: WindowsPlan,
+    exogenous: Mapping[str, pd.DataFrame] | None = None,
 ) -> DataFrame:
     """Return the windows of all hours of the plan, not yet shuffled (columns: `WINDOW_SCHEMA`).
 
@@ -133,6 +139,7 @@ def windows_frame(
         paths: history file of each symbol.
         spec: vocabulary and meaning of the features.
         plan: bounds and chunk size.
+        exogenous: rows of each exogenous column (`model.exogenous`), a few MB a decade.
     """
     from pyspark.sql import functions as f
 
@@ -155,7 +162,7 @@ def windows_frame(
         .where(f"hour between -{VOLATILITY_HOURS} and {plan.chunks * plan.chunk_hours}")
         .withColumn("chunk", f.explode(chunks))
         .groupBy("chunk")
-        .applyInPandas(_chunk_function(spec, plan), WINDOW_SCHEMA)
+        .applyInPandas(_chunk_function(spec, plan, exogenous or {}), WINDOW_SCHEMA)
     )
 
 
@@ -164,16 +171,20 @@ def _file_name(path: str) -> str:
 
 
 def _chunk_function(
-    spec: FeatureSpec, plan: WindowsPlan
+    spec: FeatureSpec, plan: WindowsPlan, exogenous: Mapping[str, pd.DataFrame]
 ) -> Callable[[tuple[Any, ...], pd.DataFrame], pd.DataFrame]:
     def make(key: tuple[Any, ...], hours: pd.DataFrame) -> pd.DataFrame:
-        return chunk_windows(int(key[0]), hours, spec, plan)
+        return chunk_windows(int(key[0]), hours, spec, plan, exogenous)
 
     return make
 
 
 def chunk_windows(
-    chunk: int, hours: pd.DataFrame, spec: FeatureSpec, plan: WindowsPlan
+    chunk: int,
+    hours: pd.DataFrame,
+    spec: FeatureSpec,
+    plan: WindowsPlan,
+    exogenous: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Return the windows of one chunk. Pure.
 
@@ -182,8 +193,9 @@ def chunk_windows(
         hours: the chunk's hours, the 336 before and the one after, of all coins.
         spec: vocabulary.
         plan: bounds.
+        exogenous: rows of each exogenous column.
     """
-    panel = hours[list(_PANEL)].assign(is_valid=True)
+    panel = with_columns(hours[list(_PANEL)].assign(is_valid=True), exogenous or {})
     rows = build_rows(panel, spec.symbols, plan.chunk_hours_ms(chunk), spec=spec)
     split = rows["open_time_ms"].map(plan.split)
     keep = rows["is_usable"] & rows["target_z"].notna() & split.notna()
@@ -211,12 +223,12 @@ def write_windows(
     )
 
 
-def _describe_input(files: WebHDFS, namespace: Namespace, symbol: str) -> dict[str, Any] | None:
+def _describe_input(place: Place, symbol: str) -> dict[str, Any] | None:
     """Return what fixes a history file's content; None for a coin without history, new or renamed."""
-    path = namespace.history_file(symbol)
-    if not files.exists(path):
+    path = place.history_file(symbol)
+    if not place.exists(path):
         return None
-    content = files.cat_file(path)
+    content = place.read(path)
     times = pq.read_table(io.BytesIO(content), columns=["open_time"])["open_time"].cast("int64")
     if len(times) == 0:
         return None
@@ -231,20 +243,32 @@ def _describe_input(files: WebHDFS, namespace: Namespace, symbol: str) -> dict[s
     }
 
 
-def _output_paths(files: WebHDFS, folder: str) -> list[str]:
-    found = []
-    for part in PARTS:
-        if files.exists(f"{folder}/part={part}"):
-            found += [
-                f"{folder}/part={part}/{info['name'].rpartition('/')[2]}"
-                for info in files.ls(f"{folder}/part={part}", detail=True)
-                if info["name"].endswith(".parquet")
-            ]
-    return sorted(found)
+def _exogenous(place: Place, spec: FeatureSpec) -> dict[str, bytes]:
+    """Return the files of the exogenous columns; one that is not there is masked everywhere."""
+    paths = {name: place.exogenous_file(name) for name in spec.exogenous}
+    return {name: place.read(path) for name, path in paths.items() if place.exists(path)}
 
 
-def _describe_output(files: WebHDFS, path: str) -> dict[str, Any]:
-    content = files.cat_file(path)
+def _describe_column(name: str, content: bytes) -> dict[str, Any]:
+    return {
+        "exogenous": name,
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "rows": pq.ParquetFile(io.BytesIO(content)).metadata.num_rows,
+    }
+
+
+def _output_paths(place: Place, folder: str) -> list[str]:
+    return sorted(
+        f"{folder}/part={part}/{name}"
+        for part in PARTS
+        for name in place.names(f"{folder}/part={part}")
+        if name.endswith(".parquet")
+    )
+
+
+def _describe_output(place: Place, path: str) -> dict[str, Any]:
+    content = place.read(path)
     return {
         "path": "/".join(path.rsplit("/", 2)[1:]),
         "size": len(content),

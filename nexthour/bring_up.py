@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -24,8 +24,11 @@ def bring_up(
     start_exchange: Callable[[], None],
     start_clock: Callable[[], None],
     train: Callable[[], bool] = lambda: True,
-) -> str:
-    """Start stores, history, model, queries, dashboard and producer, side by side where they can.
+    with_api: bool = True,
+) -> None:
+    """Start stores, history, model, queries, producer, dashboard and API, side by side where they can.
+
+    What a person may open is in the system's `addresses` afterwards.
 
     Args:
         system: a system not yet started.
@@ -33,9 +36,7 @@ def bring_up(
         start_exchange: makes the exchange answer and its addresses known.
         start_clock: lets a stand-in's time run, once a model is there to forecast with.
         train: tells whether to train a first model, asked once the stores are up.
-
-    Returns:
-        The dashboard's address.
+        with_api: whether to start the read API, too.
 
     Raises:
         LocalError: one line, if any part fails; the caller stops the system.
@@ -69,7 +70,21 @@ def bring_up(
             part.result()
     start_clock()
     # Last: the first hour has yet to pass, and until then there is nothing to see.
-    return timed("start the dashboard", system.start_dashboard)
+    with _side_by_side(system) as pool:
+        views = [pool.submit(timed, "start the dashboard", system.start_dashboard)]
+        if with_api:
+            views.append(pool.submit(timed, "start the read API", system.start_api))
+        for view in views:
+            view.result()
+        timed("start the models' life cycle", system.start_lifecycle)
+
+
+def addresses_text(addresses: Mapping[str, str]) -> str:
+    """Return what a person may open, for the terminal. Pure."""
+    lines = [f" [bold]Dashboard: {addresses['dashboard']}[/bold]   (Ctrl-C stops everything)"]
+    if "api" in addresses:
+        lines.append(f" Read API:  {addresses['api']}/v1/status")
+    return "\n" + "\n".join(lines) + "\n"
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from decimal import Decimal
 
 import httpx
 import orjson
-import pyarrow.parquet as pq
 
 from conf.connections.hdfs import open_hdfs
-from conf.connections.postgres import connect
+from conf.connections.hdfs_folders import rows_below
+from conf.connections.postgres import fetch
 from conf.names import HOUR_MS, epoch_ms
 from nexthour.reports import CandleCheck, ForecastCheck
 from streaming.context import PipelineContext
@@ -133,19 +132,16 @@ def _count_problems(store: str, rows: Iterable[ForecastRow], wanted: set[Key]) -
 
 
 def _from_postgres(context: PipelineContext) -> list[ForecastRow]:
-    connection = connect(context.postgres, context.namespace)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT symbol, target_open_time, model_version, q50, is_fallback "
-                "FROM forecast WHERE kind = 'live'"
-            )
-            return [
-                ForecastRow(symbol, epoch_ms(target), model, median, fallback)
-                for symbol, target, model, median, fallback in cursor.fetchall()
-            ]
-    finally:
-        connection.close()
+    rows = fetch(
+        context.postgres,
+        context.namespace,
+        "SELECT symbol, target_open_time, model_version, q50, is_fallback "
+        "FROM forecast WHERE kind = 'live'",
+    )
+    return [
+        ForecastRow(symbol, epoch_ms(target), model, median, fallback)
+        for symbol, target, model, median, fallback in rows
+    ]
 
 
 def _from_topic(context: PipelineContext) -> list[ForecastRow]:
@@ -164,23 +160,14 @@ def _from_topic(context: PipelineContext) -> list[ForecastRow]:
 
 
 def _from_parquet(context: PipelineContext) -> list[ForecastRow]:
-    files = open_hdfs(context.hdfs)
     root = f"{context.namespace.hdfs_root}/forecasts"
-    rows: list[ForecastRow] = []
-    if not files.exists(root):
-        return rows
-    for day in files.ls(root, detail=False):
-        for path in files.ls(day, detail=False):
-            if path.rsplit("/", 1)[-1].startswith((".", "_")):
-                continue
-            for row in pq.read_table(io.BytesIO(files.cat_file(path))).to_pylist():
-                rows.append(
-                    ForecastRow(
-                        row["symbol"],
-                        epoch_ms(row["target_open_time"]),
-                        row["model_version"],
-                        row["q50"],
-                        row["is_fallback"],
-                    )
-                )
-    return rows
+    return [
+        ForecastRow(
+            row["symbol"],
+            epoch_ms(row["target_open_time"]),
+            row["model_version"],
+            row["q50"],
+            row["is_fallback"],
+        )
+        for row in rows_below(open_hdfs(context.hdfs), root)
+    ]

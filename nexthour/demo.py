@@ -10,16 +10,18 @@ import httpx
 import pyarrow.parquet as pq
 from pydantic import SecretStr
 
+from conf.api import ApiSettings
 from conf.demo import DemoSettings
 from conf.names import HOUR_MS, Namespace, utc_time
 from conf.settings import DEFAULT_SYMBOLS, PostgresSettings
 from local.errors import LocalError
-from nexthour.bring_up import bring_up
+from nexthour.bring_up import addresses_text, bring_up
 from nexthour.latency import ReadableProbe, latencies, summarise
 from nexthour.system import System
 
 NAMESPACE = "demo"
-LIVE_PARTS = ("exchange", "spark", "producer", "dashboard")
+LIVE_PARTS = ("exchange", "spark", "producer", "dashboard", "lifecycle")
+OPTIONAL_PARTS = {"api"}
 WATCH_S = 1.0
 
 
@@ -41,6 +43,14 @@ class Demo:
     live_start_ms: int
     first_final_candle_s: float | None = None
     shown_hours: set[int] = field(default_factory=set)
+
+    def require_running(self) -> None:
+        """Demand that every part that was started still runs.
+
+        Raises:
+            LocalError: with the last telling line of the one that ended.
+        """
+        self.system.require_running((*LIVE_PARTS, *OPTIONAL_PARTS & self.system.addresses.keys()))
 
 
 def history_symbols(folder: Path) -> tuple[str, ...]:
@@ -102,11 +112,12 @@ def start(system: System, settings: DemoSettings, history: Path | None, started:
     }
     if history:
         standin["NEXTHOUR_STANDIN_HISTORY_DIR"] = str(history.resolve())
-    url = bring_up(
+    bring_up(
         system,
         history_days=settings.history_days,
         start_exchange=lambda: system.start_exchange(standin),
         start_clock=system.start_clock,
+        with_api=ApiSettings().with_stack,
     )
     live_start_ms = int(str(system.exchange_status()["live_start_ms"]))
     probe = ReadableProbe(
@@ -115,8 +126,8 @@ def start(system: System, settings: DemoSettings, history: Path | None, started:
         live_start_ms,
     )
     probe.start()
-    demo = Demo(system, settings, symbols, probe, url, live_start_ms)
-    system.steps.say(f"\n [bold]Dashboard: {url}[/bold]   (Ctrl-C stops everything)\n")
+    demo = Demo(system, settings, symbols, probe, system.addresses["dashboard"], live_start_ms)
+    system.steps.say(addresses_text(system.addresses))
     _wait_first_candle(demo, started)
     return demo
 
@@ -124,7 +135,7 @@ def start(system: System, settings: DemoSettings, history: Path | None, started:
 def _wait_first_candle(demo: Demo, started: float) -> None:
     deadline = time.monotonic() + demo.settings.hour_seconds + 60
     while not demo.probe.seen["candle"]:
-        demo.system.require_running(LIVE_PARTS)
+        demo.require_running()
         if time.monotonic() > deadline:
             message = f"no final candle came; see {demo.system.run_dir / 'logs'}"
             raise LocalError(message)
@@ -139,7 +150,7 @@ def show_new_hours(demo: Demo) -> None:
     Raises:
         LocalError: if a part ended by itself.
     """
-    demo.system.require_running(LIVE_PARTS)
+    demo.require_running()
     for hour in demo.probe.closed_hours(demo.symbols):
         if hour in demo.shown_hours:
             continue

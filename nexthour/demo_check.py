@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from conf.connections.postgres import connect
+from conf.connections.postgres import fetch
 from conf.names import HOUR_MS, utc_time
 from nexthour.bring_up import TRAINING_STEP
 from nexthour.check import check_candles, check_forecasts
@@ -101,17 +101,13 @@ def _report(
 
 def serving_model(context: PipelineContext) -> tuple[str | None, str | None]:
     """Return version and status of the model that the registry's table names as serving."""
-    connection = connect(context.postgres, context.namespace)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT version, status FROM model_version "
-                "WHERE status IN ('bootstrap', 'champion') ORDER BY created_at DESC LIMIT 1"
-            )
-            row = cursor.fetchone()
-    finally:
-        connection.close()
-    return (row[0], row[1]) if row else (None, None)
+    rows = fetch(
+        context.postgres,
+        context.namespace,
+        "SELECT version, status FROM model_version "
+        "WHERE status IN ('bootstrap', 'champion') ORDER BY created_at DESC LIMIT 1",
+    )
+    return rows[0][:2] if rows else (None, None)
 
 
 def check_dashboard(demo: Demo, hours: list[int]) -> DashboardCheck:

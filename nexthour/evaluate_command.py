@@ -24,10 +24,10 @@ from conf.model import ModelSettings
 from conf.names import HOUR_MS
 from local.errors import LocalError
 from model.evaluation.catalogue import DEFAULT, UnknownModelError, choose
-from model.evaluation.forecaster import ForecasterError
 from model.evaluation.hours import Hours, HoursError, read_hours
 from model.evaluation.plan import Fold, PlanError, plan_folds
 from model.evaluation.predictions import write_predictions
+from model.evaluation.projection.walk import ProjectionError
 from model.evaluation.report import write_report
 from model.evaluation.row_files import keep_rows
 from model.evaluation.rows import Rows, make_rows
@@ -35,6 +35,8 @@ from model.evaluation.session import EvaluationSession
 from model.evaluation.settings import EvaluationSettings
 from model.evaluation.walk import Done, Walk, Walked
 from model.evaluation.work import WalkError
+from model.forecasters.forecaster import ForecasterError
+from nexthour.projection_command import project
 from nexthour.times import parse_time
 
 MOST_SEEDS = 20
@@ -45,7 +47,7 @@ class EvaluateChoice:
     """What the command line asks for, as it was typed."""
 
     candles: Path
-    train_until: str
+    train_until: str | None
     test_from: str
     test_until: str
     out: Path
@@ -53,19 +55,37 @@ class EvaluateChoice:
     refit_every: str = "60d"
     seeds: int = 3
     workers: int | None = None
+    horizon: str | None = None
     cache: Path | None = None
 
 
 def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None:
-    """Walk forward, write predictions and report, and say where.
+    """Walk forward, or project if a horizon is given; write rows and report, and say where.
 
     Raises:
         LocalError: one line, if an option or the folder is wrong, or a model fails.
     """
     console = console or Console(highlight=False)
     try:
-        _evaluate(choice, console)
-    except (HoursError, PlanError, UnknownModelError, WalkError, ForecasterError) as error:
+        if choice.horizon is None:
+            _evaluate(choice, console)
+        else:
+            project(
+                choice.candles,
+                choice.test_from,
+                choice.test_until,
+                choice.horizon,
+                choice.out,
+                console,
+            )
+    except (
+        HoursError,
+        ProjectionError,
+        PlanError,
+        UnknownModelError,
+        WalkError,
+        ForecasterError,
+    ) as error:
         raise LocalError(str(error)) from error
     except OSError as error:
         message = f"cannot write to {error.filename or choice.out}: {error.strerror or error}"
@@ -73,7 +93,10 @@ def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None
 
 
 def _evaluate(choice: EvaluateChoice, console: Console) -> None:
-    settings = EvaluationSettings()
+    if choice.train_until is None:
+        message = "--train-until is needed: the last hour that the first fit may see"
+        raise LocalError(message)
+    settings = EvaluationSettings(exogenous=ModelSettings().exogenous)
     models = choose(choice.models)
     seeds = _seeds(choice.seeds)
     until = parse_time(choice.test_until, "--test-until")
@@ -83,7 +106,7 @@ def _evaluate(choice: EvaluateChoice, console: Console) -> None:
         until,
         refit_hours(choice.refit_every) * HOUR_MS,
     )
-    hours = read_hours(choice.candles)
+    hours = read_hours(choice.candles, settings.exogenous)
     folds = _folds_of_data(hours, plan_folds(hours.first_ms, *bounds, settings), choice)
     choice.out.mkdir(parents=True, exist_ok=True)
     cache = choice.cache or choice.out / "cache"

@@ -20,7 +20,8 @@ Key = tuple[str, int]
 _SEEN = {
     "candle": "SELECT symbol, open_time FROM candle WHERE interval = '1h' AND open_time >= %s "
     "AND status = 'final' AND source = 'trades'",
-    "forecast": "SELECT symbol, as_of_open_time FROM forecast WHERE target_open_time > %s",
+    "forecast": "SELECT symbol, as_of_open_time FROM forecast WHERE target_open_time > %s "
+    "AND kind = 'live'",
 }
 
 

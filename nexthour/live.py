@@ -7,19 +7,21 @@ from contextlib import suppress
 
 import httpx
 
+from conf.api import ApiSettings
 from conf.connections.s3 import open_s3
 from conf.history import HistorySettings
 from conf.names import Namespace
 from conf.settings import ExchangeSettings, RunSettings, S3Settings
 from local.errors import LocalError
 from model.registry import Registry
-from nexthour.bring_up import bring_up
+from nexthour.bring_up import addresses_text, bring_up
 from nexthour.doctor import require_healthy
 from nexthour.progress import Steps
 from nexthour.system import System
 
 ANSWER_TIMEOUT_S = 10.0
-PARTS = ("spark", "producer", "dashboard")
+PARTS = ("spark", "producer", "dashboard", "lifecycle")
+OPTIONAL_PARTS = {"api"}
 
 
 def require_exchange(exchange: ExchangeSettings) -> None:
@@ -63,16 +65,17 @@ def run_live() -> None:
     }
     system = System(var_dir / run.namespace, environment, steps, fresh=False)
     try:
-        url = bring_up(
+        bring_up(
             system,
             history_days=HistorySettings().days,
             start_exchange=lambda: None,
             start_clock=lambda: None,
             train=lambda: not has_model(system, run),
+            with_api=ApiSettings().with_stack,
         )
-        steps.say(f"\n [bold]Dashboard: {url}[/bold]   (Ctrl-C stops everything)\n")
+        steps.say(addresses_text(system.addresses))
         while True:
-            system.require_running(PARTS)
+            system.require_running((*PARTS, *OPTIONAL_PARTS & system.addresses.keys()))
             time.sleep(1)
     except KeyboardInterrupt:
         steps.say("\n stopping …")

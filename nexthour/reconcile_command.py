@@ -22,15 +22,9 @@ from producers.errors import ProducerError
 from streaming.context import PipelineContext
 from streaming.errors import StreamingError
 from streaming.failures import first_line
-from streaming.reconcile.findings import Finding, Tally
-from streaming.reconcile.job import (
-    EXCHANGE,
-    Report,
-    Request,
-    parse_stores,
-    reconcile,
-    repair_hint,
-)
+from streaming.reconcile.job import Report, Request, parse_stores, reconcile, repair_hint
+from streaming.reconcile.outcome import MOST_LISTED, Finding, Tally
+from streaming.reconcile.parts import EXCHANGE
 from streaming.reconcile.ranges import time_text
 
 SHOWN = 20
@@ -105,9 +99,12 @@ def _show(report: Report, request: Request, steps: Steps) -> None:
     steps.console.print(table)
     for finding in outcome.findings[:SHOWN]:
         steps.say(f" [red]✗[/red] {escape(_line(finding))}")
-    hidden = len(outcome.findings) - SHOWN
+    hidden = outcome.wrong - SHOWN
     if hidden > 0:
-        steps.say(f"   … and {hidden} more, in table reconcile_difference, run {report.run_id}")
+        listed = f"the first {MOST_LISTED} in" if outcome.wrong > MOST_LISTED else "in"
+        steps.say(
+            f"   … and {hidden} more, {listed} table reconcile_difference, run {report.run_id}"
+        )
     for remark in outcome.remarks[:SHOWN]:
         when = time_text(remark.open_time_ms)
         steps.say(f" [yellow]![/yellow] {remark.symbol} {when} {escape(remark.text)}")
@@ -126,8 +123,7 @@ def _show(report: Report, request: Request, steps: Steps) -> None:
 def _total(tallies: Iterable[Tally]) -> Tally:
     total = Tally()
     for tally in tallies:
-        for name, value in asdict(tally).items():
-            setattr(total, name, getattr(total, name) + value)
+        total.add(tally)
     return total
 
 
@@ -158,6 +154,7 @@ def _write_json(report: Report, path: Path) -> None:
             {**asdict(finding), "open_time": time_text(finding.open_time_ms)}
             for finding in outcome.findings
         ],
+        "differences_left_out": outcome.wrong - len(outcome.findings),
         "remarks": [
             {**asdict(remark), "open_time": time_text(remark.open_time_ms)}
             for remark in outcome.remarks

@@ -204,6 +204,11 @@ class System:
         process.wait_ready(answers(f"http://{HOST}:{port}/healthz"), 60)
         return process
 
+    def start_lifecycle(self) -> None:
+        """Start what trains, tries and promotes models, and simulates the long projection."""
+        process = self.start("lifecycle", ["-m", "model.lifecycle"])
+        process.wait_ready(lambda: "life cycle runs" in process.log_text(), 60)
+
     def start_dashboard(self) -> str:
         """Start Streamlit and return its address."""
         wanted = int(os.environ.get("NEXTHOUR_DASHBOARD_PORT", "0"))
@@ -216,9 +221,20 @@ class System:
                 *("--server.headless", "true", "--browser.gatherUsageStats", "false"),
             ],
         )
-        url = f"http://{HOST}:{port}"
-        process.wait_ready(answers(f"{url}/_stcore/health"), 60)
-        self.addresses["dashboard"] = url
+        return self._opened("dashboard", process, f"http://{HOST}:{port}", "/_stcore/health")
+
+    def start_api(self) -> str:
+        """Start the read API and return its address; it needs the namespace's tables."""
+        wanted = int(os.environ.get("NEXTHOUR_API_PORT", "0"))
+        port = self._ports.claim(wanted, "read API", "NEXTHOUR_API_PORT")
+        variables = {"NEXTHOUR_API_HOST": HOST, "NEXTHOUR_API_PORT": str(port)}
+        process = self.start("api", ["-m", "api"], variables)
+        return self._opened("api", process, f"http://{HOST}:{port}", "/healthz")
+
+    def _opened(self, name: str, process: ManagedProcess, url: str, health: str) -> str:
+        """Wait until a part that people open answers, and note its address."""
+        process.wait_ready(answers(f"{url}{health}"), 60)
+        self.addresses[name] = url
         self._note()
         return url
 

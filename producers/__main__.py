@@ -18,6 +18,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from conf.logs import configure_logging
 from conf.producer import ProducerSettings
 from conf.settings import CandleSettings, ExchangeSettings, KafkaSettings, RunSettings
 from producers.app import Application, Config
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         config = _config(options.shard, is_standby=options.standby)
-        _log_to_stderr(config.producer.log_level)
+        configure_logging(logging.getLevelNamesMapping()[config.producer.log_level.upper()])
         application = Application(config)
         asyncio.run(_until_stopped(application))
     except ValidationError as error:
@@ -72,21 +73,6 @@ async def _until_stopped(application: Application) -> None:
         await work
     except asyncio.CancelledError:
         structlog.get_logger(__name__).info("stopped")
-
-
-def _log_to_stderr(level: str) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def _setting_line(error: ValidationError) -> str:

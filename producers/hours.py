@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from conf.contracts.trades import Close
 from conf.names import HOUR_MS, hour_open_ms
+from producers.questions import FetchKlines, FetchTail
 
 # After so many contradicting answers the witness is published as it is, and the candle is disputed.
 MAX_CONTRADICTIONS = 5
@@ -172,6 +173,25 @@ class Hours:
         """Return the id after the next hour's derived last one, for which REST must be asked."""
         witness = self.unproven()
         return None if witness is None else self._first_after(witness)
+
+    def question(
+        self, last_id: int, exchange_now_ms: int, grace_ms: float
+    ) -> FetchKlines | FetchTail | None:
+        """Return what is to be asked of REST, so that the next hour can close; None if nothing.
+
+        Args:
+            last_id: last id that was published or covered by a GAP.
+            exchange_now_ms: the exchange's time.
+            grace_ms: see `needs_witness`.
+        """
+        lacks_first = self.expected_first is None
+        is_unclear = lacks_first and self.unproven() is not None
+        if is_unclear or self.needs_witness(exchange_now_ms, grace_ms):
+            return FetchKlines(self.next_open_ms, needs_first=lacks_first)
+        proof_id = self.proof_id()
+        if proof_id is not None and proof_id <= last_id + 1:
+            return FetchTail(proof_id)
+        return None
 
     def known_last_id(self) -> int:
         """Return the highest id that a witness speaks of, -1 if none does."""

@@ -18,11 +18,11 @@ from conf.contracts.trades import NEVER_EXISTED, Close, TradeRecord
 from conf.names import hour_open_ms
 from producers.gap_watch import GapWatch
 from producers.gaps import gaps_by_hour, hole_between, last_rejected
+from producers.hole_patience import HolePatience
 from producers.hours import Hours
 from producers.messages import ClosedKline, Trade
 from producers.questions import (
     Counts,
-    FetchKlines,
     FetchTail,
     FetchTrades,
     FindStart,
@@ -34,8 +34,6 @@ from producers.questions import (
 from producers.records import close_record, gap_record
 
 PAGE = 1000
-# A first answer may come from a lagging replica.
-PROOFS_NEEDED = 2
 
 Output = Trade | TradeRecord
 
@@ -57,10 +55,7 @@ class Sequencer:
         self._policy = policy
         self._held: dict[int, Trade] = {}
         self._target = -1
-        self._hole_first: int | None = None
-        self._hole_seen_s = 0.0
-        self._proofs = 0
-        self._fill_wait = RetryWait(policy)
+        self._patience = HolePatience(policy)
         self._hour_wait = RetryWait(policy)
         self._last = -1
         self._last_time_ms = 0
@@ -155,12 +150,10 @@ class Sequencer:
             return FindStart(min(self._held, default=None)) if is_due else None
         hole = self._hole(now_s)
         if self._hour_wait.is_over(now_s):
-            request = self._about_hours(exchange_now_ms)
-            if request is not None:
-                return request
-        if hole is None or not self._fill_wait.is_over(now_s):
-            return None
-        if now_s - self._hole_seen_s < self._policy.fill_grace_s:
+            question = self.hours.question(self._last, exchange_now_ms, self._policy.kline_grace_ms)
+            if question is not None:
+                return question
+        if hole is None or not self._patience.is_due(now_s):
             return None
         self._watch.found(hole[0], hole[1], exchange_now_ms)
         return FetchTrades(hole[0], min(hole[1], hole[0] + PAGE - 1))
@@ -210,7 +203,7 @@ class Sequencer:
             outputs += self._declare(first, f"rejected: {rejected[first]}", now_ms, last)
             self._drain(outputs)
         if self._last > before:
-            self._fill_wait.reset()
+            self._patience.helped()
         elif self._last + 1 == asked.first_id:
             outputs += self._no_progress(trades, now_s, now_ms)
         self._count_filled(now_ms)
@@ -258,7 +251,10 @@ class Sequencer:
         if isinstance(request, FetchTrades) and self._last + 1 == request.first_id:
             outputs = self._give_up_late(reason, now_s, now_ms)
             self._close_hours(outputs, now_ms)
-        (self._fill_wait if isinstance(request, FetchTrades) else self._hour_wait).back_off(now_s)
+        if isinstance(request, FetchTrades):
+            self._patience.not_helped(now_s)
+        else:
+            self._hour_wait.back_off(now_s)
         return outputs
 
     def end(self, now_ms: int) -> list[Output]:
@@ -324,40 +320,25 @@ class Sequencer:
         first = self._last + 1
         last = min(self._held) - 1 if self._held else self.known_last_id
         if last < first:
-            self._hole_first = None
+            self._patience.close()
             return None
-        if self._hole_first != first:
-            self._hole_first, self._hole_seen_s, self._proofs = first, now_s, 0
+        self._patience.see(first, now_s)
         return first, last
-
-    def _about_hours(self, exchange_now_ms: int) -> Request | None:
-        assert self.hours is not None
-        lacks_first = self.hours.expected_first is None
-        unproven = self.hours.unproven()
-        if self.hours.needs_witness(exchange_now_ms, self._policy.kline_grace_ms) or (
-            unproven is not None and lacks_first
-        ):
-            return FetchKlines(self.hours.next_open_ms, needs_first=lacks_first)
-        proof_id = self.hours.proof_id()
-        if proof_id is not None and proof_id <= self._last + 1:
-            return FetchTail(proof_id)
-        return None
 
     def _no_progress(self, trades: Sequence[Trade], now_s: float, now_ms: int) -> list[Output]:
         later = [t.trade_id for t in trades if t.trade_id > self._last]
-        self._fill_wait.back_off(now_s)
-        self._proofs += bool(later)
+        self._patience.not_helped(now_s)
         if not later:
             return self._give_up_late("not in REST", now_s, now_ms)
-        if self._proofs < PROOFS_NEEDED:
+        if not self._patience.is_passed_over():
             return []
         outputs = self._declare(self._last + 1, f"{NEVER_EXISTED}: REST has only later ids", now_ms)
-        self._fill_wait.reset()
+        self._patience.helped()
         self._drain(outputs)
         return outputs
 
     def _give_up_late(self, reason: str, now_s: float, now_ms: int) -> list[Output]:
-        if now_s - self._hole_seen_s < self._policy.fill_deadline_s:
+        if not self._patience.is_over(now_s):
             return []
         outputs = self._declare(self._last + 1, reason, now_ms)
         self._drain(outputs)

@@ -14,13 +14,11 @@ import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pyspark
 import structlog
-from fsspec.implementations.webhdfs import WebHDFS
 
-from conf.connections.hdfs import REQUEST_TIMEOUT_S, open_hdfs, write_replacing
+from conf.connections.hdfs import exists, open_hdfs, read_file, write_replacing
 from streaming.context import PipelineContext
 from streaming.errors import StartError
 
@@ -40,7 +38,6 @@ _STATE_SETTINGS = {
     "state_store": "spark.sql.streaming.stateStore.providerClass",
     "state_format": "spark.sql.streaming.aggregation.stateFormatVersion",
 }
-_NOT_FOUND = 404
 
 
 def guard_checkpoint(
@@ -68,8 +65,8 @@ def guard_checkpoint(
     wanted = {"query": query_name, **parts, "spark": spark_release(pyspark.__version__)}
     text = json.dumps(wanted, indent=1, sort_keys=True)
     files = open_hdfs(context.hdfs)
-    known = _read(files, path)
-    if _exists(files, checkpoint):
+    known = read_file(files, path) if exists(files, path) else None
+    if exists(files, checkpoint):
         if known is None and is_stateful:
             raise StartError(_refusal(query_name, checkpoint, ["it has no fingerprint"]))
         if known is not None:
@@ -145,23 +142,3 @@ def _refusal(query: str, checkpoint: str, found: list[str]) -> str:
         f"raise CHECKPOINT_VERSIONS[{query!r}] in conf/names.py and choose where the new checkpoint "
         "starts (docs/operations.md, Changing a query)"
     )
-
-
-def _get(files: WebHDFS, path: str, operation: str) -> bytes | None:
-    answer = files.session.get(
-        files.url + quote(path, safe="/="),
-        params={"op": operation, **files.pars},
-        timeout=REQUEST_TIMEOUT_S,
-    )
-    if answer.status_code == _NOT_FOUND:
-        return None
-    answer.raise_for_status()
-    return bytes(answer.content)
-
-
-def _exists(files: WebHDFS, path: str) -> bool:
-    return _get(files, path, "GETFILESTATUS") is not None
-
-
-def _read(files: WebHDFS, path: str) -> bytes | None:
-    return _get(files, path, "OPEN")

@@ -9,8 +9,8 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from conf.contracts.feed import FeedState
+from conf.exchange_time import FRESH_S
 from streamlit_app import formatting as f
-from streamlit_app.exchange_time import FRESH_S
 from streamlit_app.markup import Html, table
 from streamlit_app.records import FeedRow, RunState
 

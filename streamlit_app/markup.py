@@ -8,8 +8,8 @@ from decimal import Decimal
 from html import escape
 from zoneinfo import ZoneInfo
 
+from conf.exchange_time import freshness, time_to_close
 from streamlit_app import formatting as f
-from streamlit_app.exchange_time import freshness, time_to_close
 from streamlit_app.queries import STRIP_HOURS
 from streamlit_app.records import CandleRow, CoinNow, ForecastRow, RunState
 

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from psycopg2.extras import RealDictCursor
 
 from conf.contracts.incidents import ALARMS
-from streamlit_app.exchange_time import Sighting
+from conf.exchange_time import Sighting
 from streamlit_app.records import (
     CandleRow,
     CoinNow,
@@ -108,20 +108,13 @@ WHERE symbol = %(symbol)s AND kind = 'live' AND target_open_time >= %(since)s
 ORDER BY target_open_time, written_at LIMIT %(limit)s
 """  # noqa: S608 - made of constants
 
-# What the view `forecast_score` says, with the bound on time put on the candles too: Postgres does not
-# carry a range across the join, and the view then looks at every candle that there ever was.
 _SCORES = """
-SELECT f.symbol, f.target_open_time, f.model_version, c.verdict, f.is_fallback,
-       c.close BETWEEN f.q05 AND f.q95 AS in_band_90,
-       f.last_close::float8 AS last_close,
-       abs(c.close - f.q50)::float8 AS abs_error,
-       abs(c.close - f.last_close)::float8 AS naive_abs_error
-FROM forecast f
-JOIN (SELECT symbol, open_time, close, verdict FROM candle_current
-      WHERE interval = '1h' AND open_time >= %(since)s AND status = 'final') c
-     ON c.symbol = f.symbol AND c.open_time = f.target_open_time
-WHERE f.kind = 'live' AND f.target_open_time >= %(since)s AND f.refusal_reason IS NULL
-ORDER BY f.target_open_time, f.symbol LIMIT %(limit)s
+SELECT symbol, target_open_time, model_version, verdict, is_fallback, in_band_90,
+       last_close::float8 AS last_close, abs_error::float8 AS abs_error,
+       naive_abs_error::float8 AS naive_abs_error
+FROM forecast_score_current
+WHERE kind = 'live' AND target_open_time >= %(since)s
+ORDER BY target_open_time, symbol LIMIT %(limit)s
 """
 
 _MODELS = """

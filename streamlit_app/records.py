@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from streamlit_app.exchange_time import Sighting, exchange_now
+from conf.exchange_time import Sighting, exchange_now
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import streamlit as st
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 from pydantic import SecretStr
 
+from conf.exchange_time import freshness
 from conf.names import Namespace
 from conf.settings import DashboardSettings, PostgresSettings, RunSettings
 from streamlit_app import formatting, markup, queries, state, theme
-from streamlit_app.exchange_time import freshness
 from streamlit_app.records import RunState
 from streamlit_app.store import Store, StoreDownError, StoreNotReadyError
 

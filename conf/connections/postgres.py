@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
@@ -38,6 +41,29 @@ def connect(
         options=options,
         application_name=f"nexthour-{namespace.name}",
     )
+
+
+def fetch(
+    settings: PostgresSettings, namespace: Namespace, statement: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """Run one statement in a transaction and over a connection of its own; return its rows.
+
+    Args:
+        settings: where the server is.
+        namespace: whose tables.
+        statement: with ``%s`` for each value.
+        values: of the statement.
+
+    Raises:
+        psycopg2.Error: if the server cannot be reached or refuses.
+    """
+    with (
+        closing(connect(settings, namespace)) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
 
 
 def migrate(settings: PostgresSettings, namespace: Namespace, revision: str = "head") -> None:

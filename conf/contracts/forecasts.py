@@ -24,6 +24,12 @@ class Forecast:
     the order of the settings: '1' if its input hour was there, '0' if it was masked.
     `input_revision` is the revision of the candle that `last_close` was taken from, None without one
     and in messages from before there was this field; a later repair of that hour changes nothing here.
+
+    What the bands were made of, None in refusals and fallbacks: `sigma` is the hourly volatility of
+    log-returns, the unit of z; `raw_z` the composed quantiles of z before guard and calibration,
+    `base_z` those of the last close with EWMA bands; `alphas` the calibration's share outside of
+    each pair of levels, outermost first. `is_guarded`: the guard put the last close in place of the
+    median. `is_depegged`: a stable coin's last close was too far from 1, its bands are widened.
     """
 
     symbol: str
@@ -44,6 +50,30 @@ class Forecast:
     mask: str
     feature_hash: str
     input_revision: int | None = None
+    sigma: float | None = None
+    raw_z: tuple[float, ...] | None = None
+    base_z: tuple[float, ...] | None = None
+    alphas: tuple[float, ...] | None = None
+    is_guarded: bool = False
+    is_depegged: bool = False
+
+
+VECTORS = ("raw_z", "base_z", "alphas")
+"""Fields that are lists of numbers in every store."""
+
+ADDED: dict[str, Any] = {
+    "input_revision": None,
+    "sigma": None,
+    **dict.fromkeys(VECTORS),
+    "is_guarded": False,
+    "is_depegged": False,
+}
+"""Fields that were added later, and what they are in records from before."""
+
+
+def tuple_or_none(values: list[float] | None) -> tuple[float, ...] | None:
+    """Return a stored list as a field of `VECTORS`."""
+    return None if values is None else tuple(values)
 
 
 def encode_forecast(forecast: Forecast) -> bytes:
@@ -61,5 +91,6 @@ def decode_forecast(message: bytes) -> Forecast:
     Raises:
         ContractError: if the message is no forecast.
     """
-    convert = dict.fromkeys(DECIMAL_FIELDS, decimal_or_none)
-    return decoded(message, Forecast, "forecast", convert, {"input_revision": None})
+    convert: dict[str, Any] = dict.fromkeys(DECIMAL_FIELDS, decimal_or_none)
+    convert |= dict.fromkeys(VECTORS, tuple_or_none)
+    return decoded(message, Forecast, "forecast", convert, ADDED)

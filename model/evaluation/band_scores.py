@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.evaluation.forecaster import LEVELS
 from model.evaluation.outcomes import Floats, Forecasts, Outcomes
 from model.evaluation.point_scores import Periods, months, per_coin, ratio
+from model.forecasters.forecaster import LEVELS
 from model.metrics import crossings
 
 BANDS = {"50": (LEVELS.index(0.25), LEVELS.index(0.75)), "90": (0, len(LEVELS) - 1)}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from conf.champion import ChampionSettings
 from model.evaluation.champion import Champion, Model
-from model.evaluation.forecaster import Forecaster, Kind
-from model.evaluation.forecasters import FORECASTERS, SPARK_FORECASTERS
-from model.evaluation.lstm import Lstm
 from model.evaluation.predictions import BASELINE
+from model.forecasters import FORECASTERS, NETWORKS, SPARK_FORECASTERS
+from model.forecasters.forecaster import Kind
 
 DEFAULT = "naive,rule,lstm,champion"
 ENSEMBLE = "ensemble"
@@ -27,12 +26,7 @@ def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
     Raises:
         UnknownModelError: if a member of the champion is not there.
     """
-    networks: tuple[Forecaster, ...] = (Lstm(),)
-    fitted: dict[str, Kind] = {
-        **FORECASTERS,
-        **SPARK_FORECASTERS,
-        **{network.name: network for network in networks},
-    }
+    fitted: dict[str, Kind] = {**FORECASTERS, **SPARK_FORECASTERS, **NETWORKS}
     settings = settings or ChampionSettings()
     unknown = [name for name in settings.members if name not in fitted]
     if unknown:

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from conf.champion import CHAMPION, ChampionSettings
 from model.conformal import calibrate_coins
-from model.evaluation.forecaster import LEVELS, Kind
 from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
+from model.forecasters.forecaster import LEVELS, Kind
 from model.guard import guard_coins
 from model.shrinkage import choose_weight, shrink
 from model.stable import is_depegged

@@ -6,6 +6,7 @@ Every symbol is a series of its own: a renamed coin (MATICUSDT, POLUSDT) is two.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from conf.names import HOUR_MS
+from model.exogenous import PREFIX, ExogenousError, read_column, with_columns
 
 SUFFIX = "-1h.parquet"
 NUMBERS = ("open", "high", "low", "close", "volume")
@@ -33,7 +35,8 @@ class Hours:
     Attributes:
         symbols: coins in alphabetical order, also those whose file holds no hour.
         panel: long, ordered by hour and symbol: symbol, open_time_ms (UTC epoch ms), open, high,
-            low, close, volume (float64, NaN where unknown), is_valid.
+            low, close, volume (float64, NaN where unknown), is_valid, and one column `x_NAME` per
+            exogenous column.
     """
 
     symbols: tuple[str, ...]
@@ -55,13 +58,14 @@ class Hours:
         known = self.panel[self.panel["open_time_ms"] < until_ms]
         coins = pd.Index(self.symbols).get_indexer(pd.Index(known["symbol"]))
         digest.update(coins.astype("<i4").tobytes())
-        for name in ("open_time_ms", *NUMBERS, "is_valid"):
+        outside = sorted(name for name in known.columns if name.startswith(PREFIX))
+        for name in ("open_time_ms", *NUMBERS, "is_valid", *outside):
             digest.update(np.ascontiguousarray(known[name].to_numpy()).tobytes())
         return digest.hexdigest()
 
 
-def read_hours(folder: Path) -> Hours:
-    """Read every ``SYMBOL-1h.parquet`` of a folder.
+def read_hours(folder: Path, exogenous: Sequence[str] = ()) -> Hours:
+    """Read every ``SYMBOL-1h.parquet`` of a folder, and ``exogenous/NAME-1h.parquet`` below it.
 
     An hour whose close is no positive number, or whose known prices contradict each other (close
     outside low … high), is marked as not valid; it is no input, and forecasts from it are refused.
@@ -69,6 +73,7 @@ def read_hours(folder: Path) -> Hours:
     Args:
         folder: files with the columns open_time (timestamp with zone), open, high, low, close,
             volume; others are ignored.
+        exogenous: names of columns from outside of the market (`model.exogenous`).
 
     Raises:
         HoursError: if there is no such file or one of them is not as documented.
@@ -85,7 +90,19 @@ def read_hours(folder: Path) -> Hours:
     if panel.empty:
         message = f"the files of {folder} hold no hour"
         raise HoursError(message)
+    panel = with_columns(panel, {name: _read_exogenous(folder, name) for name in exogenous})
     return Hours(symbols, panel.sort_values(["open_time_ms", "symbol"], ignore_index=True))
+
+
+def _read_exogenous(folder: Path, name: str) -> pd.DataFrame:
+    file = folder / "exogenous" / f"{name}{SUFFIX}"
+    try:
+        return read_column(name, file.read_bytes())
+    except ExogenousError as error:
+        raise HoursError(str(error)) from error
+    except (pa.ArrowException, OSError) as error:
+        message = f"{file} cannot be read: {str(error).splitlines()[0]}"
+        raise HoursError(message) from error
 
 
 def _read(file: Path, symbol: str) -> pd.DataFrame:

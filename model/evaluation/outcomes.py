@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from model.evaluation.forecaster import LEVELS
+from model.forecasters.forecaster import LEVELS
 
 BASELINE = "naive"
 QUANTILE_COLUMNS = tuple(f"q{round(100 * level):02d}" for level in LEVELS)

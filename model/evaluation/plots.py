@@ -49,6 +49,23 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Band:
+    """A range that is filled, under all lines; it has no entry in the legend.
+
+    Attributes:
+        x: (points,).
+        low: (points,) finite.
+        high: (points,) finite.
+        style: number of its colour.
+    """
+
+    x: Floats
+    low: Floats
+    high: Floats
+    style: int
+
+
+@dataclass(frozen=True)
 class Axes:
     """What the points lie on.
 
@@ -84,20 +101,24 @@ class _Frame:
         return self.height - BOTTOM - (value - low) / (high - low) * (self.height - BOTTOM - TOP)
 
 
-def line_plot(lines: Sequence[Line], axes: Axes) -> str:
+def line_plot(lines: Sequence[Line], axes: Axes, bands: Sequence[Band] = ()) -> str:
     """Return an `svg` element; of no lines, an empty string.
 
     Args:
-        lines: in the order of the legend.
+        lines: in the order of the legend; those of one name and style share their entry.
         axes: what they lie on.
+        bands: drawn first.
     """
     if not any(np.isfinite(line.y).any() for line in lines):
         return ""
-    frame = _frame(lines, axes)
-    drawn = [_axes(frame, axes)]
-    for index, line in enumerate(lines):
+    frame = _frame(lines, axes, bands)
+    drawn = [_axes(frame, axes), *(_band(frame, band) for band in bands)]
+    named: list[tuple[str, int]] = []
+    for line in lines:
         drawn.append(_line(frame, line, is_joined=axes.is_joined))
-        drawn.append(_legend(line, index))
+        if (line.name, line.style) not in named:
+            drawn.append(_legend(line, len(named)))
+            named.append((line.name, line.style))
     return (
         f'<svg viewBox="0 0 {WIDTH} {frame.height}" role="img" '
         f'aria-label="{escape(axes.y_label)}">{"".join(drawn)}</svg>'
@@ -120,12 +141,16 @@ def nice_ticks(low: float, high: float) -> list[tuple[float, str]]:
     return [(index * step, f"{index * step:.{digits}f}") for index in range(first, last + 1)]
 
 
-def _frame(lines: Sequence[Line], axes: Axes) -> _Frame:
+def _frame(lines: Sequence[Line], axes: Axes, bands: Sequence[Band]) -> _Frame:
     xs = [x for line in lines for x in line.x] + [x for x, _ in axes.x_ticks]
     ys = [y for line in lines for y in line.y if math.isfinite(y)]
+    xs += [x for band in bands for x in band.x]
+    ys += [y for band in bands for y in (*band.low, *band.high)]
     ys += [] if axes.reference is None else [axes.reference]
     ys += axes.shaded or ()
-    height = max(HEIGHT, TOP + BOTTOM + LEGEND_STEP * len(lines))
+    height = max(
+        HEIGHT, TOP + BOTTOM + LEGEND_STEP * len({(line.name, line.style) for line in lines})
+    )
     return _Frame(_padded(min(xs), max(xs), 0.02), _padded(min(ys), max(ys), 0.06), height)
 
 
@@ -158,6 +183,14 @@ def _axes(frame: _Frame, axes: Axes) -> str:
     drawn.append(f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>')
     drawn.append(f'<text x="{LEFT}" y="{frame.height - 6}">{escape(axes.y_label)}</text>')
     return "".join(drawn)
+
+
+def _band(frame: _Frame, band: Band) -> str:
+    colour, _ = _style(band.style)
+    there = zip(band.x, band.high, strict=True)
+    back = zip(band.x[::-1], band.low[::-1], strict=True)
+    points = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in (*there, *back))
+    return f'<polygon fill="{colour}" fill-opacity="0.18" points="{points}"/>'
 
 
 def _line(frame: _Frame, line: Line, *, is_joined: bool) -> str:

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from conf.names import HOUR_MS
 from model.baselines import empirical_quantiles, ewma_bands
-from model.evaluation.forecaster import LEVELS
 from model.evaluation.picked import Picked, Positions, pick_rows
 from model.evaluation.plan import Fold
 from model.evaluation.rows import Rows
+from model.forecasters.forecaster import LEVELS
 from model.stable import StableRule, fit_stable
 
 Floats = npt.NDArray[np.float64]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,12 +14,10 @@ from conf.names import utc_time
 from model.evaluation import scores
 from model.evaluation.champion import Composition
 from model.evaluation.outcomes import BASELINE, Forecasts, only, pair, select
-from model.evaluation.report_page import render_html
-from model.evaluation.report_text import render_markdown
+from model.evaluation.report_files import FORMAT, kept_projection, plain, write_files
 from model.evaluation.runs import Run
 from model.feature_spec import FeatureSpec
 
-FORMAT = 1
 SEED_MARK = "#"
 
 
@@ -34,6 +31,8 @@ def write_report(
     composition: Composition | None = None,
 ) -> None:
     """Score predictions and write the report; files of the same names are replaced.
+
+    The section of a projection that an earlier run left in the report is kept.
 
     Args:
         predictions: rows of `predictions.parquet`, in any order, with rows of `naive`. A model
@@ -52,11 +51,7 @@ def write_report(
     """
     by_model = pair(predictions)
     report, volatile = _build(by_model, runs, stable, tried, composition)
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    (out / "report.json").write_text(text + "\n", encoding="utf-8")
-    (out / "report.md").write_text(render_markdown(report), encoding="utf-8")
-    (out / "report.html").write_text(render_html(report, volatile), encoding="utf-8")
+    write_files({**report, **kept_projection(out)}, volatile, out)
 
 
 def build_report(
@@ -115,7 +110,7 @@ def _build(
             "count": len(set(models) | set(tried)),
         },
     }
-    return _plain(report), models
+    return plain(report), models
 
 
 def _only(by_model: Mapping[str, Forecasts], coins: Sequence[str]) -> dict[str, Forecasts]:
@@ -180,11 +175,3 @@ def _warnings(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if values["crossings"]:
             told.append(f"{model}: {values['crossings']} rows whose quantiles cross")
     return told
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,7 +11,9 @@ import numpy as np
 from model.evaluation.band_scores import COIN_MONTH_RANGE
 from model.evaluation.outcomes import BASELINE, Floats, Forecasts, Ints
 from model.evaluation.plots import Axes, Line, line_plot
-from model.evaluation.report_text import DEFINITIONS, TITLE, summary
+from model.evaluation.projection import words
+from model.evaluation.projection.page import plots
+from model.evaluation.report_text import DEFINITIONS, PROJECTION, TITLE, summary
 from model.evaluation.significance import absolute_difference
 from model.evaluation.tables import Table, all_tables, ranked
 
@@ -48,18 +50,37 @@ def render_html(report: Mapping[str, Any], forecasts: Mapping[str, Forecasts]) -
         report: the value of `report.json`.
         forecasts: of the same models over the volatile coins, for the curve over time.
     """
+    body = _hourly(report, forecasts) if "models" in report else []
+    if PROJECTION in report:
+        body += _projection(report[PROJECTION])
+    title = escape(TITLE if "models" in report else words.TITLE)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+    )
+
+
+def _hourly(report: Mapping[str, Any], forecasts: Mapping[str, Forecasts]) -> list[str]:
     body = [f"<h1>{escape(TITLE)}</h1>"]
     body += [f"<p>{_inline(text)}</p>" for text in summary(report)]
     body += [f'<p class="warning">{escape(text)}</p>' for text in report["warnings"]]
     league, *others = all_tables(report)
     body += [_table(league), *_plots(report, forecasts), *(_table(table) for table in others)]
-    body.append("<h2>How the figures are made</h2><dl>")
-    body += [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in DEFINITIONS]
-    body.append("</dl>")
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(TITLE)}</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
-    )
+    return [*body, _definitions(DEFINITIONS)]
+
+
+def _projection(section: Mapping[str, Any]) -> list[str]:
+    caution, *others = words.summary(section)
+    body = [f"<h1>{escape(words.TITLE)}</h1>", f'<p class="warning">{escape(caution)}</p>']
+    body += [f"<p>{_inline(text)}</p>" for text in others]
+    first, *tables = [_table(table) for table in words.tables(section)] or [""]
+    drawn = [f"<h2>{escape(title)}</h2>{svg}" for title, svg in plots(section).items()]
+    return [*body, first, *drawn, *tables, _definitions(words.DEFINITIONS)]
+
+
+def _definitions(definitions: Sequence[tuple[str, str]]) -> str:
+    terms = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in definitions]
+    return "\n".join(["<h2>How the figures are made</h2><dl>", *terms, "</dl>"])
 
 
 def _plots(report: Mapping[str, Any], forecasts: Mapping[str, Forecasts]) -> list[str]:

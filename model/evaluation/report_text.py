@@ -7,11 +7,13 @@ from typing import Any
 
 from model.evaluation.band_scores import MIN_COIN_MONTH_ROWS
 from model.evaluation.outcomes import BASELINE
+from model.evaluation.projection import words
 from model.evaluation.scores import DM_THRESHOLD
 from model.evaluation.significance import DRAWS, LAGS
 from model.evaluation.tables import Table, all_tables, percent, ranked
 
 TITLE = "Evaluation: the next hour's close"
+PROJECTION = "projection"  # the section's name in `report.json`
 
 DEFINITIONS = (
     ("rMAE", "MAE / MAE of the last close on the same rows, in price, mean over coins."),
@@ -55,19 +57,38 @@ def render_markdown(report: Mapping[str, Any]) -> str:
     """Return `report.md`.
 
     Args:
-        report: the value of `report.json`.
+        report: the value of `report.json`: the next hour's close, the projection, or both.
     """
+    parts = _hourly(report) if "models" in report else ["# Evaluation"]
+    if PROJECTION in report:
+        parts += _projection(report[PROJECTION])
+    return "\n\n".join(parts) + "\n"
+
+
+def _hourly(report: Mapping[str, Any]) -> list[str]:
     parts = [f"# {TITLE}", *summary(report)]
     if report["warnings"]:
         parts += ["## Warnings", "\n".join(f"- **{text}**" for text in report["warnings"])]
-    for table in all_tables(report):
-        parts += [f"## {table.title}", _table(table)]
+    parts += _tables(all_tables(report), "##")
+    return [*parts, "## How the figures are made", _definitions(DEFINITIONS)]
+
+
+def _projection(section: Mapping[str, Any]) -> list[str]:
+    parts = [f"## {words.TITLE}", *words.summary(section)]
+    parts += _tables(words.tables(section), "###")
+    return [*parts, "### How these figures are made", _definitions(words.DEFINITIONS)]
+
+
+def _tables(tables: Sequence[Table], level: str) -> list[str]:
+    parts = []
+    for table in tables:
+        parts += [f"{level} {table.title}", _table(table)]
         parts += [table.note] if table.note else []
-    parts += [
-        "## How the figures are made",
-        "\n".join(f"- {name}: {text}" for name, text in DEFINITIONS),
-    ]
-    return "\n\n".join(parts) + "\n"
+    return parts
+
+
+def _definitions(definitions: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"- {name}: {text}" for name, text in definitions)
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:

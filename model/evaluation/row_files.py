@@ -30,7 +30,7 @@ META = "rows.json"
 COLUMNS = ("open_time_ms", "coin", "sigma", "close", "next_close", "z", "week_ago", "feature")
 USABLE = -1
 _CODE = (
-    *("features.py", "feature_spec.py", "grid.py"),
+    *("features.py", "feature_spec.py", "grid.py", "exogenous.py"),
     *(f"evaluation/{name}.py" for name in ("hours", "rows", "row_files")),
 )
 

@@ -166,7 +166,7 @@ def make_rows(
         place: where the features are put; the result holds as many rows of it as there are.
     """
     stable = tuple(s for s in settings.stable_symbols if s in hours.symbols)
-    spec = FeatureSpec(hours.symbols, settings.lead_symbol, stable)
+    spec = FeatureSpec(hours.symbols, settings.lead_symbol, stable, settings.exogenous)
     until_ms = min(until_ms, hours.last_ms + HOUR_MS)
     closes = _closes(hours, hours.panel, from_ms, until_ms)
     kept = np.isfinite(closes[:-1])

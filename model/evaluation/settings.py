@@ -23,6 +23,7 @@ class EvaluationSettings:
         chunk_hours: hours of features made at once, which bounds memory.
         stable_symbols: forecast by the rule of `model.stable`, not by the models.
         lead_symbol: whose returns are a feature of all coins.
+        exogenous: names of hourly columns from outside of the market.
     """
 
     history_days: int = 1096
@@ -32,3 +33,4 @@ class EvaluationSettings:
     chunk_hours: int = 720
     stable_symbols: tuple[str, ...] = ("USDCUSDT",)
     lead_symbol: str = "BTCUSDT"
+    exogenous: tuple[str, ...] = ()

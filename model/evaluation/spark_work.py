@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pandas as pd
 
-from model.evaluation.forecaster import ForecasterError, SparkForecaster
 from model.evaluation.picked import Picked, pick_rows
 from model.evaluation.row_files import open_rows
 from model.evaluation.rows import Rows
@@ -24,6 +23,7 @@ from model.evaluation.session import LOG, in_background
 from model.evaluation.stderr import stderr_to
 from model.evaluation.tasks import Cache, Scored, Task, run_task
 from model.evaluation.work import Job, WalkError
+from model.forecasters.forecaster import ForecasterError, SparkForecaster
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

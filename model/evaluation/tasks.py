@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from model.evaluation.forecaster import LEVELS, Fitted, Forecaster, ForecasterError, Kind
 from model.evaluation.peak import Peak
 from model.evaluation.picked import Picked
 from model.evaluation.plan import Fold
 from model.evaluation.rows import Rows
 from model.evaluation.settings import EvaluationSettings
 from model.evaluation.source_digest import source_digest
+from model.forecasters.forecaster import LEVELS, Fitted, Forecaster, ForecasterError, Kind
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,8 +29,8 @@ BLOCK_ROWS = 4096
 """Rows of one call of a forecaster, always: another number could change the last bit of a sum."""
 
 _SHARED = (
-    *("features.py", "feature_spec.py", "grid.py", "dataset.py", "baselines.py", "stable.py"),
-    *("network.py", "training.py", "shrinkage.py"),
+    *("features.py", "feature_spec.py", "grid.py", "exogenous.py", "dataset.py", "baselines.py"),
+    *("stable.py", "network.py", "training.py", "shrinkage.py"),
     *(f"evaluation/{name}.py" for name in ("hours", "picked", "plan", "rows", "tasks")),
 )
 

@@ -16,7 +16,6 @@ import pandas as pd
 from conf.champion import CHAMPION
 from conf.names import HOUR_MS
 from model.evaluation.champion import Champion, Composition, Model, Said, compose
-from model.evaluation.forecaster import Kind
 from model.evaluation.hours import Hours
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import Ground, lay_ground, prediction_frame
@@ -26,6 +25,7 @@ from model.evaluation.settings import EvaluationSettings
 from model.evaluation.spark_work import work_by_spark, work_in_tasks
 from model.evaluation.tasks import Cache, Scored, Task, task_key
 from model.evaluation.work import Job, WalkError, work_here
+from model.forecasters.forecaster import Kind
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

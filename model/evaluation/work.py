@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from model.evaluation.forecaster import SparkForecaster
 from model.evaluation.picked import Picked
 from model.evaluation.rows import Rows
 from model.evaluation.tasks import Cache, Scored, Task, run_task
+from model.forecasters.forecaster import SparkForecaster
 
 
 class WalkError(Exception):

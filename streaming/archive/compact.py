@@ -22,13 +22,13 @@ from fsspec.implementations.webhdfs import WebHDFS
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from conf.abort import AbortSwitch
-from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs import open_hdfs, remove, rename
+from conf.connections.hdfs_folders import files_below, names_in, partitions
 from conf.connections.postgres import connect
 from conf.connections.spark import build_session
 from conf.logs import configure_logging
 from streaming.alarms import ExchangeNow
 from streaming.archive.days import closed_days, expired_days
-from streaming.archive.files import days_of, files_below, hour_files, names_in, remove, rename
 from streaming.archive.layout import batch_of, compacted_file, day_folder, trees
 from streaming.archive.ledger import ArchiveLedger, is_committed
 from streaming.archive.records import MARKER_ORDER, TRADE_ORDER
@@ -75,7 +75,8 @@ class Compactor:
 
     def days(self) -> list[str]:
         """Return the days, ``YYYY-MM-DD``, that have a folder in any tree, oldest first."""
-        return sorted({day for tree in self._trees.values() for day in days_of(self._files, tree)})
+        trees = self._trees.values()
+        return sorted({day for tree in trees for day in partitions(self._files, tree, "date")})
 
     def compact(self, session: SparkSession, date: str) -> bool:
         """Compact a day; return whether nothing of it is left to do.
@@ -129,7 +130,7 @@ class Compactor:
     def _split_hours(self, day: str) -> dict[str, list[str]]:
         """Return the files of each hour's folder that has more than one."""
         folders = names_in(self._files, day)
-        found = {posixpath.basename(folder): hour_files(self._files, folder) for folder in folders}
+        found = {posixpath.basename(folder): names_in(self._files, folder) for folder in folders}
         return {hour: paths for hour, paths in found.items() if len(paths) > 1}
 
     def _merge(

@@ -7,24 +7,20 @@ again. Rejected rows come to the driver a few hundred at a time, so a topic full
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from conf.contracts.dead_letters import MAX_RAW_BYTES, DeadLetter
 from conf.settings import KafkaSettings
-from streaming.errors import SinkError
+from streaming.acknowledged import AcknowledgedTopic
 from streaming.trades.predicate import FUTURE, TIME_LIMIT_MS, UNKNOWN_SCHEMA
 
 # Garbage that decodes has any text for a symbol; a key is only made of what can be one.
 SYMBOL = r"^[\p{L}\p{N}._-]{1,40}$"
 ROWS_AT_ONCE = 500
 MOST_PARTS = 2_000
-# Longer than a broker's restart; what lasts longer stops the query, and the batch comes again.
-DELIVERY_TIMEOUT_S = 30.0
 WAITING_KBYTES = 64 * 1024
 
 
@@ -90,21 +86,12 @@ def dead_letters(judged: DataFrame, count: int) -> Iterator[DeadLetter]:
 
 
 class DeadLetterTopic:
-    """Sends dead letters to one topic and waits for every delivery report."""
+    """Sends dead letters to one topic."""
 
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         """Open the producer; it connects in the background."""
-        self._topic = topic
-        self._failures: list[str] = []
-        self._delivered = 0
-        self._producer = Producer(
-            {
-                **kafka.client_config(),
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "delivery.timeout.ms": int(DELIVERY_TIMEOUT_S * 1000),
-                "queue.buffering.max.kbytes": WAITING_KBYTES,
-            }
+        self._topic = AcknowledgedTopic(
+            kafka, topic, {"queue.buffering.max.kbytes": WAITING_KBYTES}
         )
 
     def send(self, letters: Iterable[DeadLetter]) -> int:
@@ -113,44 +100,8 @@ class DeadLetterTopic:
         Raises:
             SinkError: if one was not delivered in time.
         """
-        self._failures, self._delivered = [], 0
-        try:
-            for letter in letters:
-                self._produce(letter)
-            waiting = self._producer.flush(DELIVERY_TIMEOUT_S + 1)
-        except (KafkaException, BufferError) as error:
-            message = f"topic {self._topic}: {error}"
-            raise SinkError(message) from error
-        if self._failures or waiting:
-            message = (
-                f"topic {self._topic}: {len(self._failures) + waiting} dead letters not delivered "
-                f"{self._failures[:1]}"
-            )
-            raise SinkError(message)
-        return self._delivered
+        return self._topic.send((letter.key, letter.encode()) for letter in letters)
 
     def close(self) -> None:
         """Drop what no batch waits for any more: an interrupted one sends it again."""
-        self._producer.purge()
-        self._producer.flush(1)
-
-    def _produce(self, letter: DeadLetter) -> None:
-        give_up_s = time.monotonic() + DELIVERY_TIMEOUT_S
-        while True:
-            try:
-                self._producer.produce(
-                    self._topic, letter.encode(), letter.key, on_delivery=self._report
-                )
-            except BufferError:  # full: wait for the brokers
-                if time.monotonic() > give_up_s:
-                    raise
-                self._producer.poll(0.1)
-            else:
-                self._producer.poll(0)
-                return
-
-    def _report(self, error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            self._delivered += 1
-        else:
-            self._failures.append(f"{message.key()!r}: {error.str()}")
+        self._topic.drop()

@@ -14,9 +14,9 @@ import orjson
 from fsspec.implementations.webhdfs import WebHDFS
 
 from conf.abort import AbortSwitch
-from conf.connections.hdfs import write_replacing
+from conf.connections.hdfs import REPLACE, read_file, remove, rename, write_replacing
+from conf.connections.hdfs_folders import names_in
 from conf.names import Namespace
-from streaming.archive.files import REPLACE, names_in, remove, rename
 from streaming.archive.layout import BatchName, hour_folder, staging_dir
 from streaming.archive.ledger import is_committed
 
@@ -111,6 +111,6 @@ class BatchFiles:
 def read_note(files: WebHDFS, path: str) -> list[str]:
     """Return the paths of a note; none if there is none."""
     try:
-        return list(orjson.loads(files.cat_file(path)))
+        return list(orjson.loads(read_file(files, path)))
     except FileNotFoundError:
         return []

@@ -73,6 +73,7 @@ def start(
         kafka,
         topic,
         max_offsets_per_trigger=full,
+        start_from=context.archive.start_from,
         options={"minOffsetsPerTrigger": str(full), "maxTriggerDelay": f"{int(due_s * 1000)}ms"},
     )
     sink = ArchiveSink(

@@ -16,10 +16,11 @@ import pyarrow.parquet as pq
 from fsspec.implementations.webhdfs import WebHDFS
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from conf.connections.hdfs_folders import names_in
 from conf.names import HOUR_MS, Namespace, epoch_ms, hour_open_ms
-from streaming.archive.files import hour_files, is_being_swapped
 from streaming.archive.layout import hour_folder
 from streaming.archive.schema import TRADES
+from streaming.archive.swap_note import is_being_swapped
 
 ATTEMPTS = 6
 
@@ -102,14 +103,14 @@ def read_range(
 def _read_table(files: WebHDFS, namespace: Namespace, symbol: str, open_ms: int) -> pa.Table:
     """Return the rows of a symbol in an hour, by id and offset."""
     folder = hour_folder(namespace.archive_dir, open_ms)
-    paths = hour_files(files, folder)
+    paths = names_in(files, folder)
     parts = []
     for path in paths:
         with files.open(path, "rb") as stream:
             # Files are sorted by symbol: row groups of other symbols are not even fetched.
             parts.append(pq.read_table(stream, schema=TRADES, filters=[("symbol", "==", symbol)]))
     if is_being_swapped(files, namespace, namespace.archive_dir, open_ms) or (
-        hour_files(files, folder) != paths
+        names_in(files, folder) != paths
     ):
         message = f"{folder} changed while it was read"
         raise _DayMovedError(message)

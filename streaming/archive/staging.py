@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.webhdfs import WebHDFS
 from pyspark.sql import DataFrame, SparkSession
 
-from streaming.archive.files import files_below
+from conf.connections.hdfs_folders import files_below
 from streaming.archive.records import OPEN_MS
 
 # Sorted by symbol, so that a reader of one symbol skips the row groups of the others; by default a

@@ -16,11 +16,12 @@ import structlog
 from fsspec.implementations.webhdfs import WebHDFS
 
 from conf.abort import AbortSwitch
-from conf.connections.hdfs import write_replacing
+from conf.connections.hdfs import exists, remove, rename, write_replacing
+from conf.connections.hdfs_folders import files_below, names_in
 from conf.names import Namespace
-from streaming.archive.files import exists, files_below, names_in, remove, rename, swap_note
 from streaming.archive.layout import day_folder, staging_dir, trees
 from streaming.archive.publish import read_note
+from streaming.archive.swap_note import swap_note
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.webhdfs import WebHDFS
 
 from conf.abort import AbortSwitch
-from conf.connections.hdfs import remove_abandoned
+from conf.connections.hdfs_folders import names_in, remove_abandoned
 from conf.contracts.candles import Candle
 from conf.names import Namespace, utc_time
 
@@ -60,7 +60,15 @@ def parquet_bytes(candles: Sequence[Candle]) -> bytes:
         pa.array([_cell(candle, field) for candle in candles], type=field.type) for field in SCHEMA
     ]
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), buffer, compression="zstd")
+    # Of a single row a dictionary and statistics say everything once more, and nothing is left to
+    # compress: without them a file has half the size and is read in half the time.
+    pq.write_table(
+        pa.Table.from_arrays(columns, schema=SCHEMA),
+        buffer,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+    )
     return buffer.getvalue()
 
 
@@ -81,10 +89,7 @@ def clear_up(files: WebHDFS, namespace: Namespace, now_s: float) -> list[str]:
     Raises:
         OSError: if HDFS refuses or does not answer.
     """
-    try:
-        days = sorted(files.ls(namespace.candles_dir, detail=False))
-    except FileNotFoundError:
-        return []
+    days = names_in(files, namespace.candles_dir)
     return [path for day in days[-NEWEST_DAYS:] for path in remove_abandoned(files, day, now_s)]
 
 

@@ -11,6 +11,8 @@ from streaming.candles.verdict import Hour, judge, span
 
 OWN_SOURCE = "trades"
 REPAIR_SOURCE = "repair"
+OWN_SOURCES = (OWN_SOURCE, REPAIR_SOURCE)
+"""Whose candles are in all three stores; loaded history is in Postgres alone."""
 
 HourKey = tuple[str, int]
 

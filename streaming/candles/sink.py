@@ -2,9 +2,11 @@
 
 Guarantee: effectively once per (symbol, hour, revision) in each store. Revisions are read from
 Postgres before anything is written; Postgres is written last, with the batch's commit row in the same
-transaction. So whatever Postgres says is in the other two stores already, and a batch that comes again
-after a crash anywhere finds either nothing of it in Postgres, and then writes the same files, messages and
-rows, or all of it, and then nothing is left to do.
+transaction, which holds the hours' locks from the reading on (`rows`). So whatever Postgres says is in the
+other two stores already, no repair of these hours comes in between, and a batch that comes again after
+a crash anywhere finds either nothing of it in Postgres, and then writes the same files, messages and
+rows, or all of it, and then nothing is left to do. Where a repair was faster than a batch that comes
+again, file and message of the repair are written once more, over whatever the batch had left.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from conf.contracts.candles import Candle
 from streaming.candles.balance import CandleBalance
 from streaming.candles.files import CandleFiles
 from streaming.candles.provisional import ProvisionalCandles
-from streaming.candles.revisions import Allotment, HourKey, allot, key_of
-from streaming.candles.table import Batch, CandleTable
+from streaming.candles.revisions import Allotment, Current, HourKey, allot, key_of
+from streaming.candles.table import Batch, CandleTable, Turn
 from streaming.candles.topic import CandleTopic
 from streaming.candles.verdict import Hour, judge, read_hour
 
@@ -107,54 +109,73 @@ class CandleSink:
         closed = {key_of(hour.candle): hour for hour in hours if hour.is_final}
         judged = [judge(hour) for hour in closed.values()]
         self._abort.at("judged")
-        final = self._store_final(judged, closed)
         self._provisional.update(
             (_running(hour) for hour in hours if not hour.is_final),
             closed,
         )
-        self._commit(batch, final)
+        provisional = self._due(batch)
 
-    def _store_final(self, candles: list[Candle], hours: Mapping[HourKey, Hour]) -> list[Candle]:
-        """Write files and messages of what is new; return it with its revisions."""
-        current = self._table.current(key_of(candle) for candle in candles)
-        allotment = allot(candles, current, hours)
-        self._abort.at("revisions_read")
-        for outcome in Allotment.__slots__:
-            OUTCOMES.labels(outcome).inc(len(getattr(allotment, outcome)))
-        for candle in allotment.repaired:
-            log.warning("repaired_hour_kept", symbol=candle.symbol, open_ms=candle.open_time_ms)
-        for candle in allotment.truncated:
-            log.warning("kept_truncated", symbol=candle.symbol, open_ms=candle.open_time_ms)
-        if allotment.to_store:
-            self._files.write(allotment.to_store)
-            self._abort.at("files_written")
-            self._topic.send(allotment.to_store)
-            self._abort.at("topic_flushed")
-        return allotment.to_store
+        def store(turn: Turn) -> Allotment:
+            allotment = allot(judged, turn.current, closed)
+            self._abort.at("revisions_read")
+            self._publish(allotment, turn.current)
+            if allotment.to_store or provisional:
+                turn.write(batch, allotment.to_store, provisional)
+            return allotment
 
-    def _commit(self, batch: Batch, final: list[Candle]) -> None:
+        allotment = self._table.in_turn(closed, store)
+        if allotment.to_store or provisional:
+            self._abort.at("after_commit")
+        _tell(allotment)
+        if allotment.to_store and self._is_repeated(batch):
+            # Only a checkpoint that was set back comes here: what it brings was not in the table.
+            log.warning("old_batch_brings_new_candles", batch=batch.batch_id)
+        self._committed[batch.checkpoint] = max(batch.batch_id, self._committed[batch.checkpoint])
+
+    def _due(self, batch: Batch) -> list[Candle]:
+        """Return the running hours that are to be written now; none by a batch that comes again."""
         if batch.checkpoint not in self._committed:
             self._committed[batch.checkpoint] = self._table.last_batch(batch)
-        is_repeated = batch.batch_id <= self._committed[batch.checkpoint]
-        provisional = [] if is_repeated else self._provisional.due(self._clock_s())
-        if is_repeated and final:
-            # Only a checkpoint that was set back comes here: what it brings is not in the table.
-            log.warning("old_batch_brings_new_candles", batch=batch.batch_id, candles=len(final))
-        if not final and not provisional:
-            return
-        self._table.write(batch, final, provisional)
-        self._abort.at("after_commit")
-        self._committed[batch.checkpoint] = max(batch.batch_id, self._committed[batch.checkpoint])
-        for candle in final:
-            log.info(
-                "candle_final",
-                symbol=candle.symbol,
-                open_ms=candle.open_time_ms,
-                verdict=candle.verdict,
-                reason=candle.reason,
-                revision=candle.revision,
-            )
+        if self._is_repeated(batch):
+            return []
+        return self._provisional.due(self._clock_s())
+
+    def _is_repeated(self, batch: Batch) -> bool:
+        return batch.batch_id <= self._committed[batch.checkpoint]
+
+    def _publish(self, allotment: Allotment, current: Mapping[HourKey, Current]) -> None:
+        """Write files and messages of what is new, and once more of what a repair has stored.
+
+        A batch that lost its connection, and with it its turn, may have been overtaken by a repair
+        just as it wrote its own file and message of the same revision. It comes again, as every batch
+        does until it is committed, and then finds the hour repaired: what the table holds is put back.
+        """
+        restored = [current[key_of(candle)].candle for candle in allotment.repaired]
+        candles = [*restored, *allotment.to_store]
+        if candles:
+            self._files.write(candles)
+            self._abort.at("files_written")
+            self._topic.send(candles)
+            self._abort.at("topic_flushed")
 
 
 def _running(hour: Hour) -> Candle:
     return replace(hour.candle, revision=1)
+
+
+def _tell(allotment: Allotment) -> None:
+    for outcome in Allotment.__slots__:
+        OUTCOMES.labels(outcome).inc(len(getattr(allotment, outcome)))
+    for candle in allotment.repaired:
+        log.warning("repaired_hour_kept", symbol=candle.symbol, open_ms=candle.open_time_ms)
+    for candle in allotment.truncated:
+        log.warning("kept_truncated", symbol=candle.symbol, open_ms=candle.open_time_ms)
+    for candle in allotment.to_store:
+        log.info(
+            "candle_final",
+            symbol=candle.symbol,
+            open_ms=candle.open_time_ms,
+            verdict=candle.verdict,
+            reason=candle.reason,
+            revision=candle.revision,
+        )

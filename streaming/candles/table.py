@@ -2,46 +2,36 @@
 
 Guarantee: effectively once per (symbol, hour, revision). One transaction holds a batch's rows and
 its commit row, so either all of a batch is readable or nothing; a row is only ever replaced by one that
-says more (provisional by later provisional or final), never the other way.
+says more (provisional by later provisional or final), never the other way. The same transaction holds
+the locks of the batch's hours from before they are read, so no repair of them comes in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2's own class name
 from psycopg2.extras import execute_values
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from conf.abort import AbortSwitch
 from conf.contracts.candles import Candle
-from conf.names import epoch_ms, utc_time
-from streaming.candles.revisions import Current, HourKey, key_of
+from streaming.candles.revisions import Current, HourKey
+from streaming.candles.rows import COLUMN_LIST, UPDATES, current_rows, row_values, take_hours
 from streaming.errors import SinkError
 
 # A restart of the server takes a few seconds; what lasts longer stops the query, and the batch
 # comes again when the supervisor restarts it.
 ATTEMPTS = 5
 
-_FIELDS = Candle.__slots__
-_COLUMNS = ", ".join("open_time" if name == "open_time_ms" else name for name in _FIELDS)
-_KEY_COLUMNS = ("symbol", "open_time_ms", "revision")
-_UPDATES = ", ".join(f"{name} = EXCLUDED.{name}" for name in _FIELDS if name not in _KEY_COLUMNS)
-
-SELECT_CURRENT = f"""
-SELECT DISTINCT ON (c.symbol, c.open_time) {", ".join("c." + part for part in _COLUMNS.split(", "))}, c.status
-FROM candle c JOIN (VALUES %s) AS wanted (symbol, open_time)
-  ON c.symbol = wanted.symbol AND c.open_time = wanted.open_time
-WHERE c.interval = '1h'
-ORDER BY c.symbol, c.open_time, c.revision DESC
-"""  # noqa: S608 - column names of this package
 UPSERT = f"""
-INSERT INTO candle ({_COLUMNS}, status) VALUES %s
+INSERT INTO candle ({COLUMN_LIST}, status) VALUES %s
 ON CONFLICT (symbol, interval, open_time, revision) DO UPDATE
-SET {_UPDATES}, status = EXCLUDED.status, updated_at = clock_timestamp()
+SET {UPDATES}, status = EXCLUDED.status, updated_at = clock_timestamp()
 WHERE candle.status = 'provisional' AND candle.source = EXCLUDED.source
   AND (EXCLUDED.status = 'final' OR EXCLUDED.trades >= candle.trades)
 RETURNING symbol, open_time, status
@@ -66,6 +56,47 @@ class Batch:
     batch_id: int
 
 
+class Turn:
+    """One transaction in which some hours are the caller's own."""
+
+    def __init__(self, cursor: Cursor, current: dict[HourKey, Current], abort: AbortSwitch) -> None:
+        """Take the transaction's cursor and the current rows of the hours that have one."""
+        self.current = current
+        self._cursor = cursor
+        self._abort = abort
+
+    def write(self, batch: Batch, final: Sequence[Candle], provisional: Sequence[Candle]) -> None:
+        """Store a batch's rows and its commit row; both are there once the turn ends.
+
+        Provisional candles carry revision 1; where the hour has a final row they change nothing.
+
+        Raises:
+            SinkError: if a final candle's revision is taken, which only someone can have done who
+                does not take turns: loading history.
+            psycopg2.Error: if the server is away.
+        """
+        rows = [row_values(candle, "final") for candle in final]
+        rows += [row_values(candle, "provisional") for candle in provisional]
+        stored: list[tuple[Any, ...]] = []
+        if rows:
+            stored = execute_values(self._cursor, UPSERT, rows, page_size=1000, fetch=True)
+        self._at("rows_written", final)
+        written = sum(1 for _, _, status in stored if status == "final")
+        if written != len(final):
+            message = (
+                f"batch {batch.batch_id}: {len(final) - written} of {len(final)} final "
+                "candles met a revision that another writer stored meanwhile"
+            )
+            raise SinkError(message)
+        self._cursor.execute(COMMIT, (batch.query, batch.checkpoint, batch.batch_id))
+        self._at("before_commit", final)
+
+    def _at(self, point: str, final: Sequence[Candle]) -> None:
+        """Pass a point, if there is something whose loss would show."""
+        if final:
+            self._abort.at(point)
+
+
 class CandleTable:
     """The `candle` and `sink_commit` tables of one namespace. Not for use by two threads at once."""
 
@@ -74,26 +105,6 @@ class CandleTable:
         self._abort = abort or AbortSwitch(None)
         self._connect = connect
         self._connection: Connection | None = None
-
-    def current(self, keys: Iterable[HourKey]) -> dict[HourKey, Current]:
-        """Return the current row of each hour that has one.
-
-        Raises:
-            psycopg2.Error: if the server is away for longer than a few retries.
-        """
-        wanted = [(symbol, utc_time(open_ms)) for symbol, open_ms in keys]
-        if not wanted:
-            return {}
-
-        def read(connection: Connection) -> list[tuple[Any, ...]]:
-            with connection.cursor() as cursor:
-                rows: list[tuple[Any, ...]] = execute_values(
-                    cursor, SELECT_CURRENT, wanted, "(%s, %s::timestamptz)", 1000, fetch=True
-                )
-            return rows
-
-        found = (self._row(row) for row in self._in_transaction(read))
-        return {key_of(row.candle): row for row in found}
 
     def last_batch(self, batch: Batch) -> int:
         """Return the last batch id committed for the batch's query and checkpoint, -1 if none."""
@@ -106,41 +117,33 @@ class CandleTable:
 
         return self._in_transaction(read)
 
-    def write(self, batch: Batch, final: Sequence[Candle], provisional: Sequence[Candle]) -> None:
-        """Store a batch's rows and its commit row in one transaction.
+    def in_turn(self, keys: Collection[HourKey], work: Callable[[Turn], Result]) -> Result:
+        """Do work on some hours in a transaction while nobody else writes them; commit at its end.
 
-        Provisional candles carry revision 1; where the hour has a final row they change nothing.
+        When the connection breaks, the turn is lost and with it the right to the revisions that were
+        read in it: the whole work is done again in a new turn, so it must be repeatable.
+
+        Args:
+            keys: the hours; without any there is nothing to wait for.
+            work: is given the turn.
+
+        Returns:
+            What the work returns.
 
         Raises:
-            SinkError: if another writer took one of the revisions meanwhile.
-            psycopg2.Error: if the server is away for longer than a few retries.
+            psycopg2.Error: if the server is away, or another writer has an hour, for longer than a
+                few tries.
+            Exception: whatever the work raises; nothing is committed then.
         """
-        rows = [_values(candle, "final") for candle in final]
-        rows += [_values(candle, "provisional") for candle in provisional]
 
-        def store(connection: Connection) -> None:
+        def turn(connection: Connection) -> Result:
             with connection.cursor() as cursor:
-                stored: list[tuple[Any, ...]] = []
-                self._at("transaction_begun", final)
-                if rows:
-                    stored = execute_values(cursor, UPSERT, rows, page_size=1000, fetch=True)
-                self._at("rows_written", final)
-                written = sum(1 for _, _, status in stored if status == "final")
-                if written != len(final):
-                    message = (
-                        f"batch {batch.batch_id}: {len(final) - written} of {len(final)} final "
-                        "candles met a revision that another writer stored meanwhile"
-                    )
-                    raise SinkError(message)
-                cursor.execute(COMMIT, (batch.query, batch.checkpoint, batch.batch_id))
-                self._at("before_commit", final)
+                take_hours(cursor, keys)
+                if keys:
+                    self._abort.at("transaction_begun")
+                return work(Turn(cursor, current_rows(cursor, keys), self._abort))
 
-        self._in_transaction(store)
-
-    def _at(self, point: str, final: Sequence[Candle]) -> None:
-        """Pass a point, if there is something whose loss would show."""
-        if final:
-            self._abort.at(point)
+        return self._in_transaction(turn)
 
     def close(self) -> None:
         """Close the connection, if one is open."""
@@ -167,17 +170,3 @@ class CandleTable:
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             self.close()
             raise
-
-    @staticmethod
-    def _row(row: tuple[Any, ...]) -> Current:
-        fields = dict(zip(_FIELDS, row, strict=False))
-        fields["open_time_ms"] = epoch_ms(fields["open_time_ms"])
-        return Current(Candle(**fields), row[-1] == "final")
-
-
-def _values(candle: Candle, status: str) -> tuple[Any, ...]:
-    fields = {name: getattr(candle, name) for name in _FIELDS}
-    fields["open_time_ms"] = utc_time(candle.open_time_ms)
-    if status == "provisional":
-        fields["verdict"] = fields["reason"] = fields["witness"] = None
-    return (*fields.values(), status)

@@ -19,6 +19,7 @@ from streaming.forecasts.stores import COLUMNS, to_record
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 - likewise
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ WHERE c.interval = '1h' AND c.status = 'final' AND c.symbol = ANY(%(symbols)s)
   AND c.open_time >= (SELECT open_time FROM first)
 ORDER BY c.symbol, c.open_time, c.revision DESC
 """
+_HAS_RUN = "SELECT 1 FROM forecast_run WHERE target_open_time = %s AND kind = %s"
 _RUN = """
 INSERT INTO forecast_run
     (target_open_time, model_version, kind, issued_at, forecasts, refusals, scoring_ms)
@@ -99,12 +101,18 @@ class Ledger:
         """Bring the history cache up to now."""
         self._read(history.refresh)
 
-    def commit(self, rows: Sequence[Forecast], scoring_ms: float) -> bool:
+    def commit(
+        self,
+        rows: Sequence[Forecast],
+        scoring_ms: float,
+        along: Callable[[Cursor], None] = lambda _: None,
+    ) -> bool:
         """Write one hour: its run and all its rows in one transaction.
 
         Args:
-            rows: all rows of one target hour, by one model version.
+            rows: all rows of one target hour and kind, by one model version.
             scoring_ms: wall time from the decision to the forecasts.
+            along: writes what belongs to them, in the same transaction.
 
         Returns:
             False if the hour was there already; nothing is changed then.
@@ -125,13 +133,25 @@ class Ledger:
         )
         places = ", ".join(f"%({name})s" for name in COLUMNS)
         insert = f"INSERT INTO forecast ({', '.join(COLUMNS)}) VALUES ({places})"  # noqa: S608 - own names
-        connection = self._connection()
+        connection = self.connection()
         with connection, connection.cursor() as cursor:
             cursor.execute(_RUN, run)
             if cursor.rowcount == 0:
                 return False
             cursor.executemany(insert, [to_record(row) for row in rows])
+            along(cursor)
         return True
+
+    def has_run(self, target_open_time_ms: int, kind: str) -> bool:
+        """Tell whether an hour has a run of a kind."""
+
+        def query(connection: Connection) -> bool:
+            with connection.cursor() as cursor:
+                where = (utc_time(target_open_time_ms), kind)
+                cursor.execute(_HAS_RUN, where)
+                return cursor.fetchone() is not None
+
+        return self._read(query)
 
     def close(self) -> None:
         """Close the connection, if one is open."""
@@ -152,7 +172,8 @@ class Ledger:
         ]
         return Unscored(candles, epoch_ms(rows[0][6]))
 
-    def _connection(self) -> Connection:
+    def connection(self) -> Connection:
+        """Return the open connection, in autocommit mode; opens one if there is none."""
         if self._open is None or self._open.closed:
             self._open = connect(self._settings, self._namespace)
             self._open.autocommit = True  # reads leave no transaction open; writes open their own
@@ -160,7 +181,7 @@ class Ledger:
 
     def _read(self, query: Callable[[Connection], T]) -> T:
         try:
-            return query(self._connection())
+            return query(self.connection())
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             self.close()
-            return query(self._connection())
+            return query(self.connection())

@@ -10,7 +10,9 @@ from conf.contracts.forecasts import Forecast
 from streaming.forecasts.pending import Hour, is_late
 from streaming.forecasts.prices import UnusableScoreError, quantile_prices
 
-KIND = "live"
+LIVE, SHADOW = "live", "shadow"
+"""Kinds of forecasts: what is served, and what a challenger would have said of the same hour."""
+
 NO_TICK = "no tick size: no row in table symbol"
 
 
@@ -30,13 +32,29 @@ class SymbolInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What is to be published of one symbol, and what it was made of; see `Forecast`.
+
+    `prices` are by quantile level, not yet on the tick grid.
+    """
+
+    prices: Mapping[float, float]
+    sigma: float | None = None
+    raw_z: tuple[float, ...] | None = None
+    base_z: tuple[float, ...] | None = None
+    alphas: tuple[float, ...] | None = None
+    is_guarded: bool = False
+    is_depegged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
-    """The model's answer: quantile levels to prices by symbol, or why there is none at all.
+    """The model's answers by symbol, or why there is none at all.
 
     `is_fallback` is True if an expired model lent only its baseline's bands.
     """
 
-    by_symbol: Mapping[str, Mapping[float, float]]
+    by_symbol: Mapping[str, Answer]
     failure: str | None = None
     is_fallback: bool = False
 
@@ -50,6 +68,7 @@ def build_rows(
     mask: str,
     model_version: str,
     issued_at_ms: int,
+    kind: str = LIVE,
 ) -> list[Forecast]:
     """Return exactly one forecast or refusal per symbol, in the order of `symbols`.
 
@@ -62,6 +81,7 @@ def build_rows(
         mask: which inputs the model saw, one character per symbol.
         model_version: version that scored or would have scored.
         issued_at_ms: exchange time, UTC epoch ms.
+        kind: of the forecasts.
     """
     if is_late(hour.as_of_open_time_ms, issued_at_ms):
         hour = hour.judged_late()
@@ -70,13 +90,14 @@ def build_rows(
         known = inputs.get(symbol, SymbolInput(None, None, "", None))
         prices, refusal = _prices_or_refusal(hour, symbol, known, scores)
         q05, q25, q50, q75, q95 = prices
+        answer = scores.by_symbol[symbol] if refusal is None else Answer({})
         rows.append(
             Forecast(
                 symbol=symbol,
                 target_open_time_ms=hour.target_open_time_ms,
                 as_of_open_time_ms=hour.as_of_open_time_ms,
                 model_version=model_version,
-                kind=KIND,
+                kind=kind,
                 issued_at_ms=issued_at_ms,
                 last_close=known.last_close,
                 q05=q05,
@@ -90,6 +111,12 @@ def build_rows(
                 mask=mask,
                 feature_hash=known.feature_hash,
                 input_revision=known.input_revision,
+                sigma=answer.sigma,
+                raw_z=answer.raw_z,
+                base_z=answer.base_z,
+                alphas=answer.alphas,
+                is_guarded=answer.is_guarded,
+                is_depegged=answer.is_depegged,
             )
         )
     return rows
@@ -101,7 +128,7 @@ def _prices_or_refusal(
     refusal = _refusal(hour, symbol, known, scores)
     if refusal is None and known.tick is not None:
         try:
-            return quantile_prices(scores.by_symbol[symbol], known.tick), None
+            return quantile_prices(scores.by_symbol[symbol].prices, known.tick), None
         except UnusableScoreError as error:
             refusal = f"model failed: {error}"
     return (None,) * 5, refusal

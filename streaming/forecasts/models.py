@@ -1,13 +1,12 @@
-"""The model that scores now: the registry's champion, loaded in the background and swapped whole."""
+"""The versions that score now: what the registry's aliases name, loaded in the background, swapped whole."""
 
 from __future__ import annotations
 
 import importlib
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -17,9 +16,10 @@ import structlog
 from conf.connections.s3 import open_s3
 from conf.names import Namespace, epoch_ms
 from conf.settings import S3Settings
+from model.calibration import CoinState, Steps
 from model.features import FeatureSpec, build_rows
 from model.inference import Scored, Scorer, features_parquet
-from model.registry import CHAMPION, ChampionRef, Registry
+from model.registry import CHAMPION, AliasRef, Registry
 from streaming.forecasts.history_cache import PANEL_COLUMNS
 
 log = structlog.get_logger(__name__)
@@ -38,13 +38,20 @@ class LoadedScorer(Protocol):
 
     @property
     def expires_ms(self) -> int:
-        """Exchange time after which its network must not be used."""
+        """Exchange time after which its members must not be used."""
+
+    @property
+    def seeds(self) -> Mapping[str, CoinState]:
+        """What guard and calibration begin with where nothing was published yet."""
+
+    def steps(self, symbol: str) -> Steps:
+        """Return what a coin's quantiles go through before they are published."""
 
     def score(self, features_dir: Path) -> list[Scored]:
         """Score the Parquet files of one hour."""
 
-    def baseline(self, last_close: float, sigma: float) -> dict[float, float]:
-        """Return naive + EWMA bands: level → price."""
+    def baseline(self, symbol: str, last_close: float, sigma: float) -> Scored:
+        """Return naive + EWMA bands."""
 
 
 @dataclass(frozen=True)
@@ -56,32 +63,35 @@ class LoadedModel:
     since_ms: int
 
 
-class ChampionSource:
-    """The registry as the watcher needs it."""
+class AliasSource:
+    """An alias of the registry as the watcher needs it.
 
-    def __init__(self, settings: S3Settings, namespace: Namespace) -> None:
-        self._s3 = open_s3(settings)
-        self._bucket = settings.bucket
-        self._prefix = namespace.s3_prefix
-        self._registry = Registry(self._s3, self._bucket, self._prefix)
+    Args:
+        settings: of the store.
+        namespace: whose registry.
+        alias: `CHAMPION` or `SHADOW`.
+    """
 
-    def champion(self) -> ChampionRef | None:
-        """Return what the alias names, None before the first promotion."""
-        return self._registry.champion()
+    def __init__(self, settings: S3Settings, namespace: Namespace, alias: str = CHAMPION) -> None:
+        self.alias = alias
+        self._registry = Registry(open_s3(settings), settings.bucket, namespace.s3_prefix)
 
-    def load(self, reference: ChampionRef, folder: Path) -> LoadedModel:
+    def reference(self) -> AliasRef | None:
+        """Return what the alias names, None if it names nothing."""
+        return self._registry.alias(self.alias)
+
+    def load(self, reference: AliasRef, folder: Path) -> LoadedModel:
         """Fetch, verify and load a version.
 
         Raises:
             Exception: whatever the store, the verification or the load had to say.
         """
-        alias = self._s3.head_object(Bucket=self._bucket, Key=self._prefix + CHAMPION)
-        since: datetime = alias["LastModified"]
+        since = self._registry.changed_at(self.alias)
         local = folder / reference.version
         self._registry.fetch(reference.version, local, sha256=reference.sha256)
         scorer = Scorer.load(local)
         _warm_up(scorer, folder / ".warm-up")
-        return LoadedModel(reference.version, scorer, epoch_ms(since.astimezone(UTC)))
+        return LoadedModel(reference.version, scorer, epoch_ms(since) if since else 0)
 
 
 def _warm_up(scorer: LoadedScorer, folder: Path) -> None:
@@ -94,16 +104,16 @@ def _warm_up(scorer: LoadedScorer, folder: Path) -> None:
 
 
 class ModelWatcher:
-    """Keeps `current` at the champion; a version that fails to load leaves the one before in place.
+    """Keeps `current` at what an alias names; a version that fails to load leaves the one before.
 
     `current` is swapped in one assignment: an hour is scored by one version from start to end.
 
     Args:
-        source: the registry.
+        source: the alias.
         folder: local folder for fetched versions; only the newest stays.
     """
 
-    def __init__(self, source: ChampionSource, folder: Path) -> None:
+    def __init__(self, source: AliasSource, folder: Path) -> None:
         self._source = source
         self._folder = folder
         self._current: LoadedModel | None = None
@@ -112,7 +122,7 @@ class ModelWatcher:
 
     @property
     def current(self) -> LoadedModel | None:
-        """The model to score with, None as long as the registry has no champion."""
+        """The model to score with, None as long as the alias names none."""
         return self._current
 
     def check(self) -> None:
@@ -122,8 +132,11 @@ class ModelWatcher:
         once and tried again at the next check.
         """
         try:
-            reference = self._source.champion()
-            if reference is None or self._is_current(reference):
+            reference = self._source.reference()
+            if reference is None:
+                self._current = None
+                return
+            if self._is_current(reference):
                 return
             loaded = self._source.load(reference, self._folder)
         except Exception as error:
@@ -131,12 +144,19 @@ class ModelWatcher:
             return
         self._current = loaded
         self._last_fault = ""
-        log.info("model loaded", version=loaded.version, status=reference.status)
+        log.info(
+            "model loaded",
+            alias=self._source.alias,
+            version=loaded.version,
+            status=reference.status,
+        )
         self._remove_others(loaded.version)
 
     def start(self, is_alive: Callable[[], bool]) -> None:
         """Watch in a daemon thread until `stop` or until `is_alive` says no."""
-        threading.Thread(target=self._watch, args=(is_alive,), name="models", daemon=True).start()
+        threading.Thread(
+            target=self._watch, args=(is_alive,), name=f"{self._source.alias} model", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """End the thread after its present step."""
@@ -150,7 +170,7 @@ class ModelWatcher:
             if self._stopped.wait(CHECK_INTERVAL_S):
                 return
 
-    def _is_current(self, reference: ChampionRef) -> bool:
+    def _is_current(self, reference: AliasRef) -> bool:
         return self._current is not None and self._current.version == reference.version
 
     def _report(self, error: Exception) -> None:
@@ -158,7 +178,7 @@ class ModelWatcher:
         if fault != self._last_fault:
             self._last_fault = fault
             kept = self._current.version if self._current else None
-            log.warning("champion not loaded, trying again", error=fault, kept=kept)
+            log.warning("version not loaded, trying again", error=fault, kept=kept)
 
     def _remove_others(self, version: str) -> None:
         for path in self._folder.iterdir():

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 import structlog
 
-from conf.contracts.forecasts import Forecast
+from conf.contracts.forecasts import QUANTILES, Forecast
+from model.calibration import publish
 from model.features import build_rows as build_features
-from model.inference import features_parquet
+from model.inference import Scored, features_parquet
 from streaming.forecasts.bounded import call_bounded
+from streaming.forecasts.calibrations import Calibrations
+from streaming.forecasts.exogenous import ExogenousColumns
 from streaming.forecasts.history_cache import HistoryCache
 from streaming.forecasts.ledger import Listing
-from streaming.forecasts.ledger_rows import Scores, SymbolInput, build_rows
+from streaming.forecasts.ledger_rows import LIVE, Answer, Scores, SymbolInput, build_rows
 from streaming.forecasts.models import LoadedModel
 from streaming.forecasts.pending import Hour
 from streaming.forecasts.stores import HdfsStore
@@ -47,6 +51,8 @@ class HourScorer:
         store: where the record of the features goes.
         staging: local folder; one subfolder per hour, removed afterwards.
         timeout_s: wall seconds that the model may take.
+        exogenous: columns from outside of the market, for models that ask for them.
+        kind: of its forecasts; what a shadow version sees is not recorded on HDFS.
     """
 
     def __init__(
@@ -56,17 +62,22 @@ class HourScorer:
         store: HdfsStore,
         staging: Path,
         timeout_s: float,
+        exogenous: ExogenousColumns,
+        kind: str = LIVE,
     ) -> None:
         self._symbols = symbols
         self._history = history
         self._store = store
         self._staging = staging
         self._timeout_s = timeout_s
+        self._exogenous = exogenous
+        self._kind = kind
 
     def score(
         self,
         hour: Hour,
         model: LoadedModel,
+        states: Calibrations,
         listings: Mapping[str, Listing],
         now_ms: Callable[[], int],
     ) -> list[Forecast]:
@@ -75,6 +86,7 @@ class HourScorer:
         Args:
             hour: the decision; nothing is asked of the model if no symbol of it is valid.
             model: version that scores.
+            states: of guard and calibration, with all outcomes that are known.
             listings: tick sizes.
             now_ms: exchange time; read after scoring, so that no forecast claims to be earlier
                 than it was.
@@ -90,7 +102,7 @@ class HourScorer:
                 scores = Scores({}, f"no features: {error}")
             else:
                 prepared = self._prepared(frame, prepared.inputs)
-                scores = self._ask(hour, model, frame)
+                scores = self._ask(hour, model, frame, states)
                 if now_ms() >= model.scorer.expires_ms:
                     scores = _fallback(model, frame, scores)
         return build_rows(
@@ -101,6 +113,7 @@ class HourScorer:
             mask=prepared.mask,
             model_version=model.version,
             issued_at_ms=now_ms(),
+            kind=self._kind,
         )
 
     def _inputs(self, hour: Hour, listings: Mapping[str, Listing]) -> Prepared:
@@ -122,7 +135,8 @@ class HourScorer:
         panel = self._history.panel(hour.as_of_open_time_ms)
         is_input = panel["open_time_ms"] == hour.as_of_open_time_ms
         known = ~is_input | panel["symbol"].isin(hour.verdicts)
-        return build_features(panel[known], spec.symbols, [hour.as_of_open_time_ms], spec=spec)
+        panel = self._exogenous.add_to(panel[known], spec.exogenous)
+        return build_features(panel, spec.symbols, [hour.as_of_open_time_ms], spec=spec)
 
     def _prepared(self, frame: pd.DataFrame, plain: Mapping[str, SymbolInput]) -> Prepared:
         by_symbol = {row["symbol"]: row for row in frame.to_dict("records")}
@@ -139,28 +153,60 @@ class HourScorer:
         seen = dict(zip(frame["symbol"], frame["mask"].iloc[0], strict=True))
         return Prepared(inputs, "".join(seen.get(symbol, "0") for symbol in self._symbols))
 
-    def _ask(self, hour: Hour, model: LoadedModel, frame: pd.DataFrame) -> Scores:
+    def _ask(
+        self, hour: Hour, model: LoadedModel, frame: pd.DataFrame, states: Calibrations
+    ) -> Scores:
         folder = self._staging / f"{hour.target_open_time_ms}-{uuid.uuid4().hex[:8]}"
         folder.mkdir(parents=True)
         content = features_parquet(frame)
         try:
-            self._store.write_features(hour.target_open_time_ms, content)
+            if self._kind == LIVE:
+                self._store.write_features(hour.target_open_time_ms, content)
             (folder / "features.parquet").write_bytes(content)
             try:
                 answers = call_bounded(lambda: model.scorer.score(folder), self._timeout_s)
             except Exception as error:  # whatever a model may do; it must not stop the query
                 log.error("model failed", version=model.version, error=repr(error))
                 return Scores({}, f"{type(error).__name__}: {error}"[:300])
-            return Scores({answer.symbol: answer.quantiles for answer in answers})
+            return Scores(
+                {
+                    answer.symbol: _published(answer, model, states, hour.as_of_open_time_ms)
+                    for answer in answers
+                }
+            )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _published(
+    answer: Scored, model: LoadedModel, states: Calibrations, as_of_open_time_ms: int
+) -> Answer:
+    """Return what guard and calibration let out of a model's answer, in prices."""
+    state, steps = states.state(answer.symbol), model.scorer.steps(answer.symbol)
+    published = publish(state, answer.z, as_of_open_time_ms, steps)
+    return Answer(
+        prices=_prices(answer, published.z),
+        sigma=answer.sigma,
+        raw_z=answer.z,
+        base_z=answer.base_z,
+        alphas=published.alphas,
+        is_guarded=published.is_guarded,
+        is_depegged=answer.is_depegged,
+    )
+
+
+def _prices(answer: Scored, z: Sequence[float]) -> dict[float, float]:
+    levels = zip(QUANTILES, z, strict=True)
+    return {level: answer.last_close * math.exp(answer.sigma * value) for level, value in levels}
+
+
 def _fallback(model: LoadedModel, frame: pd.DataFrame, scores: Scores) -> Scores:
-    """Replace what an expired network said by naive + EWMA bands; stable coins keep their rule."""
+    """Replace what expired members said by naive + EWMA bands; stable coins keep their rule."""
     usable = frame[frame["is_usable"] & ~frame["symbol"].isin(model.scorer.spec.stable)]
-    bands = {
-        row["symbol"]: model.scorer.baseline(float(row["last_close"]), float(row["sigma"]))
-        for row in usable.to_dict("records")
-    }
+    bands = {}
+    for row in usable.to_dict("records"):
+        close, sigma = float(row["last_close"]), float(row["sigma"])
+        answer = model.scorer.baseline(str(row["symbol"]), close, sigma)
+        prices = _prices(answer, answer.z)
+        bands[answer.symbol] = Answer(prices, sigma=sigma, base_z=answer.base_z)
     return Scores({**scores.by_symbol, **bands}, scores.failure, is_fallback=True)

@@ -13,13 +13,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from confluent_kafka import KafkaException, Producer
 
-from conf.connections.hdfs import open_hdfs, write_replacing
+from conf.connections.hdfs import open_hdfs, read_file, write_replacing
+from conf.connections.hdfs_folders import names_in, parquet_rows
 from conf.contracts.candles import candle_key
-from conf.contracts.forecasts import Forecast, encode_forecast
+from conf.contracts.forecasts import ADDED, VECTORS, Forecast, encode_forecast, tuple_or_none
 from conf.names import Namespace, epoch_ms, utc_time
 from conf.settings import HdfsSettings, KafkaSettings
+from streaming.acknowledged import AcknowledgedTopic
 
 DELIVERY_TIMEOUT_S = 10.0
 
@@ -45,6 +46,12 @@ FORECAST_SCHEMA = pa.schema(
         pa.field("mask", pa.string(), nullable=False),
         pa.field("feature_hash", pa.string(), nullable=False),
         pa.field("input_revision", pa.int32()),
+        pa.field("sigma", pa.float64()),
+        pa.field("raw_z", pa.list_(pa.float64())),
+        pa.field("base_z", pa.list_(pa.float64())),
+        pa.field("alphas", pa.list_(pa.float64())),
+        pa.field("is_guarded", pa.bool_()),
+        pa.field("is_depegged", pa.bool_()),
     ]
 )
 COLUMNS = tuple(FORECAST_SCHEMA.names)
@@ -55,27 +62,30 @@ _TIMES = ("target_open_time", "as_of_open_time", "issued_at")
 
 def to_record(forecast: Forecast) -> dict[str, Any]:
     """Return the columns of a forecast; times as aware UTC datetimes."""
-    return {
+    record: dict[str, Any] = {
         name: utc_time(getattr(forecast, f"{name}_ms"))
         if name in _TIMES
         else getattr(forecast, name)
         for name in COLUMNS
     }
+    for name in VECTORS:  # a tuple would be a row of SQL
+        record[name] = None if record[name] is None else list(record[name])
+    return record
 
 
 def from_record(record: dict[str, Any]) -> Forecast:
     """Return the forecast of a record of `to_record`, from whichever store it comes.
 
-    A file from before `input_revision` was recorded has none.
+    A file from before a field was added has none of it.
     """
+    known = ADDED | record
     fields: dict[str, Any] = {
         (f"{name}_ms" if name in _TIMES else name): (
-            epoch_ms(record[name]) if name in _TIMES else record[name]
+            epoch_ms(known[name]) if name in _TIMES else known[name]
         )
         for name in COLUMNS
-        if name in record or name != "input_revision"
     }
-    return Forecast(**fields)
+    return Forecast(**fields | {name: tuple_or_none(fields[name]) for name in VECTORS})
 
 
 class HdfsStore:
@@ -104,14 +114,12 @@ class HdfsStore:
     def read_forecasts(self, target_open_time_ms: int) -> list[Forecast]:
         """Return the forecasts already written for a target hour, empty if there are none."""
         folder = posixpath.dirname(self._namespace.forecast_file(target_open_time_ms, "any"))
-        if not self._files.exists(folder):
-            return []
-        names = [posixpath.basename(path) for path in self._files.ls(folder, detail=False)]
-        found = sorted(name for name in names if name.startswith(f"{target_open_time_ms}-"))
+        start = f"{target_open_time_ms}-"
+        paths = names_in(self._files, folder)
+        found = [path for path in paths if posixpath.basename(path).startswith(start)]
         if not found:
             return []
-        content = self._files.cat_file(posixpath.join(folder, found[0]))
-        return [from_record(row) for row in pq.read_table(io.BytesIO(content)).to_pylist()]
+        return [from_record(row) for row in parquet_rows(read_file(self._files, found[0]))]
 
 
 class KafkaStore:
@@ -121,39 +129,16 @@ class KafkaStore:
     """
 
     def __init__(self, settings: KafkaSettings, namespace: Namespace) -> None:
-        self._topic = namespace.forecasts_topic
-        self._producer = Producer(
-            {
-                **settings.client_config(),
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 0,
-                "message.timeout.ms": int(DELIVERY_TIMEOUT_S * 1000),
-                "partitioner": "murmur2_random",
-            }
+        self._topic = AcknowledgedTopic(
+            settings, namespace.forecasts_topic, {"linger.ms": 0}, DELIVERY_TIMEOUT_S
         )
 
     def send(self, rows: Sequence[Forecast]) -> None:
-        """Publish the rows and wait until the broker has reported each one.
+        """Publish the rows and wait until the brokers have acknowledged each one.
 
         Raises:
-            KafkaException: if one of them was not delivered.
+            SinkError: if one of them was not delivered in time.
         """
-        reports: list[Any] = []
-        for row in rows:
-            self._producer.produce(
-                self._topic,
-                key=candle_key(row.symbol, row.target_open_time_ms),
-                value=encode_forecast(row),
-                on_delivery=lambda error, _: reports.append(error),
-            )
-        self._producer.flush(DELIVERY_TIMEOUT_S + 1)
-        errors = [error for error in reports if error is not None]
-        if errors:
-            raise KafkaException(errors[0])
-        if len(reports) != len(rows):
-            message = (
-                f"{len(rows) - len(reports)} of {len(rows)} forecasts were not acknowledged by "
-                f"{self._topic} in {DELIVERY_TIMEOUT_S:.0f} s"
-            )
-            raise KafkaException(message)
+        self._topic.send(
+            (candle_key(row.symbol, row.target_open_time_ms), encode_forecast(row)) for row in rows
+        )

@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2's own class name
 from psycopg2.extras import execute_values
 
+from conf.contracts.candles import DECIMAL_FIELDS
 from conf.names import utc_time
 from conf.symbol_changes import SYMBOL_CHANGES
 from streaming.history.klines import Bar, Listing
@@ -30,20 +31,10 @@ A folder's figures went through floats and may be incomplete. REST tells the exc
 as it holds them today. A dump has them too, with a checksum that says what exactly was loaded.
 """
 
-_NUMBERS = (
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "quote_volume",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-)
 SCHEMA = pa.schema(
     [
         ("open_time", pa.timestamp("ms", tz="UTC")),
-        *((name, pa.float64()) for name in _NUMBERS),
+        *((name, pa.float64()) for name in DECIMAL_FIELDS),
         ("trades", pa.int64()),
         ("source", pa.string()),
     ]
@@ -57,9 +48,18 @@ SET status = EXCLUDED.status, base_asset = EXCLUDED.base_asset,
     quote_asset = EXCLUDED.quote_asset, tick_size = EXCLUDED.tick_size,
     step_size = EXCLUDED.step_size, position = EXCLUDED.position, updated_at = now()
 """
-_COLUMNS = ("symbol", "open_time", *_NUMBERS, "trades", "source", "revision", "status", "verdict")
+_COLUMNS = (
+    "symbol",
+    "open_time",
+    *DECIMAL_FIELDS,
+    "trades",
+    "source",
+    "revision",
+    "status",
+    "verdict",
+)
 _COLUMN_LIST = ", ".join(_COLUMNS)
-_FIGURES = (*_NUMBERS, "trades")
+_FIGURES = (*DECIMAL_FIELDS, "trades")
 CREATE_INCOMING = """
 CREATE TEMP TABLE IF NOT EXISTS incoming (LIKE candle INCLUDING DEFAULTS) ON COMMIT DELETE ROWS
 """
@@ -91,7 +91,7 @@ def parquet_bytes(bars: Sequence[Bar]) -> bytes:
         "trades": [bar.trades for bar in bars],
         "source": [SOURCE] * len(bars),
     }
-    for name in _NUMBERS:
+    for name in DECIMAL_FIELDS:
         columns[name] = [_float(getattr(bar, name)) for bar in bars]
     return file_bytes(columns)
 
@@ -160,7 +160,7 @@ def merge_bars(cursor: Cursor, symbol: str, source: str, bars: Iterable[Bar]) ->
 
 
 def _line(symbol: str, source: str, bar: Bar) -> str:
-    figures = [_cell(getattr(bar, name)) for name in _NUMBERS]
+    figures = [_cell(getattr(bar, name)) for name in DECIMAL_FIELDS]
     trades = "\\N" if bar.trades is None else str(bar.trades)
     cells = [symbol, utc_time(bar.open_time_ms).isoformat(), *figures, trades]
     return "\t".join([*cells, source, "1", "final", "history"]) + "\n"

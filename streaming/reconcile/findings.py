@@ -2,61 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 
 from conf.contracts.candles import DECIMAL_FIELDS, Candle, decimal_text
 from streaming.candles.verdict import NOTIONAL_ROUNDING
 from streaming.reconcile.compare import FIGURES, ID_FIELDS, Figures, Key
-from streaming.reconcile.ranges import HourRange
+from streaming.reconcile.outcome import Finding, Outcome, Remark, State
+from streaming.reconcile.ranges import day_of
 
 NOTIONALS = ("quote_volume", "taker_buy_quote_volume")
-
-
-class State(StrEnum):
-    """What is wrong with an hour in a store."""
-
-    MISSING = "missing"
-    DIFFERENT = "different"
-    SURPLUS = "surplus"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One hour of one store that is not as it should be; `text` is one line for people."""
-
-    symbol: str
-    open_time_ms: int
-    store: str
-    state: State
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """One hour that is equal to the exchange's although its verdict has a reservation."""
-
-    symbol: str
-    open_time_ms: int
-    text: str
-
-
-@dataclass(slots=True)
-class Tally:
-    """Hours of one symbol in one store; green if all that are expected are equal and no other is there."""
-
-    expected: int = 0
-    equal: int = 0
-    missing: int = 0
-    different: int = 0
-    surplus: int = 0
-
-    @property
-    def is_green(self) -> bool:
-        """Whether nothing is wrong."""
-        return not (self.missing or self.different or self.surplus)
 
 
 @dataclass(slots=True)
@@ -73,29 +29,16 @@ class StoreContent:
         if known is None or candle.revision >= known.revision:
             self.candles[key] = candle
 
-    def replace(self, hours: HourRange, newer: StoreContent) -> None:
-        """Forget what was read of these hours and take what was read of them again."""
-        kept = {key: candle for key, candle in self.candles.items() if key[1] not in hours}
-        still = {key: text for key, text in self.unreadable.items() if key[1] not in hours}
-        self.candles, self.unreadable = kept | newer.candles, still | newer.unreadable
+    def without(self, days: Container[int]) -> StoreContent:
+        """Return what it says of the hours that lie in none of these days (UTC epoch ms)."""
+        return StoreContent(
+            {key: one for key, one in self.candles.items() if day_of(key[1]) not in days},
+            {key: text for key, text in self.unreadable.items() if day_of(key[1]) not in days},
+        )
 
     def all_keys(self) -> set[Key]:
         """Return the hours that the store says anything of."""
         return self.candles.keys() | self.unreadable.keys()
-
-
-@dataclass(slots=True)
-class Outcome:
-    """Result of a comparison, tallies by (symbol, store) in the order of the request."""
-
-    tallies: dict[tuple[str, str], Tally]
-    findings: list[Finding] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
-
-    @property
-    def is_green(self) -> bool:
-        """Whether every store holds every expected hour, equal, and nothing else."""
-        return not self.findings
 
 
 def judge_stores(
@@ -114,8 +57,8 @@ def judge_stores(
     wanted = set(symbols)
     seen = {key for content in stores.values() for key in content.all_keys() if key[0] in wanted}
     expected = set(exchange) if exchange is not None else seen
-    outcome = Outcome({(symbol, store): Tally() for symbol in symbols for store in stores})
-    for key in sorted(expected | seen):
+    outcome = Outcome.of(symbols, stores)
+    for key in sorted(expected | seen, key=lambda key: (key[1], key[0])):
         newest = _newest(key, stores)
         figures = exchange.get(key) if exchange is not None else None
         for store, content in stores.items():
@@ -123,9 +66,7 @@ def judge_stores(
             tally.expected += key in expected
             found = _judge(key, content, newest, figures, is_expected=key in expected)
             if found is not None:
-                state, text = found
-                outcome.findings.append(Finding(*key, store, state, text))
-                setattr(tally, state.value, getattr(tally, state.value) + 1)
+                outcome.note(Finding(*key, store, *found))
             elif key in expected:
                 tally.equal += 1
         outcome.remarks += _remarks(key, newest, figures)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from conf.names import HOUR_MS, hour_open_ms, utc_date, utc_time
 
@@ -46,10 +47,30 @@ class HourRange:
     def __str__(self) -> str:
         return f"{time_text(self.from_ms)} to {time_text(self.until_ms)}"
 
+    def parts(self, hours: int) -> Iterator[HourRange]:
+        """Yield the range in parts of at most so many hours, whole days, cut at UTC midnights."""
+        begin_ms = self.from_ms
+        while begin_ms < self.until_ms:
+            end_ms = min(day_of(begin_ms) + hours * HOUR_MS, self.until_ms)
+            yield HourRange(begin_ms, end_ms)
+            begin_ms = end_ms
+
+    def only(self, days: Iterable[int]) -> Iterator[HourRange]:
+        """Yield the hours that lie in these days (UTC epoch ms), neighbouring days as one range."""
+        # In a run of days each one less its place among all is the same.
+        places = enumerate(sorted(days))
+        for _, run in groupby(places, key=lambda place: place[1] - place[0] * DAY_MS):
+            found = [day_ms for _, day_ms in run]
+            yield HourRange(max(found[0], self.from_ms), min(found[-1] + DAY_MS, self.until_ms))
+
     def dates(self) -> list[str]:
         """Return the UTC dates that the hours lie in, ``YYYY-MM-DD``, oldest first."""
-        first_ms = self.from_ms - self.from_ms % DAY_MS
-        return [utc_date(day_ms) for day_ms in range(first_ms, self.until_ms, DAY_MS)]
+        return [utc_date(day_ms) for day_ms in range(day_of(self.from_ms), self.until_ms, DAY_MS)]
+
+
+def day_of(time_ms: int) -> int:
+    """Return the UTC midnight before a time, UTC epoch ms."""
+    return time_ms - time_ms % DAY_MS
 
 
 def time_text(epoch_ms: int) -> str:

@@ -13,11 +13,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from psycopg2.extras import execute_values
 
 from conf.names import utc_time
-from streaming.reconcile.findings import Outcome
+from streaming.reconcile.outcome import Outcome
 from streaming.reconcile.ranges import HourRange
-
-MOST_DIFFERENCES = 10_000
-"""More rows say no more; the tallies hold the counts."""
 
 _RUN = """
 INSERT INTO reconcile_run (started_at, finished_at, from_time, until_time, is_green, stores)
@@ -71,7 +68,7 @@ def record(
             execute_values(cursor, _RESULTS, results, page_size=1000)
         differences = [
             (run_id, f.symbol, utc_time(f.open_time_ms), f.store, f"{f.state}: {f.text}")
-            for f in outcome.findings[:MOST_DIFFERENCES]
+            for f in outcome.findings
         ]
         if differences:
             execute_values(cursor, _DIFFERENCES, differences, page_size=1000)

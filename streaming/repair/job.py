@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from conf.abort import AbortSwitch
 from conf.connections.hdfs import open_hdfs, write_replacing
-from conf.connections.postgres import connect
+from conf.connections.postgres import connect, fetch
 from conf.contracts.candles import Candle
 from conf.contracts.incidents import IncidentKind
 from conf.contracts.trades import SCALE
@@ -89,16 +89,14 @@ def disputed_hours(
     """Return the hours whose current candle is disputed; of all times without a range."""
     condition = "AND open_time >= %s AND open_time < %s" if hours else ""
     bounds = [utc_time(hours.from_ms), utc_time(hours.until_ms)] if hours else []
-    with (
-        closing(connect(context.postgres, context.namespace)) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(
-            "SELECT symbol, open_time FROM candle_current WHERE interval = '1h' "  # noqa: S608
-            f"AND verdict = 'disputed' AND symbol = ANY(%s) {condition} ORDER BY open_time, symbol",
-            [list(symbols), *bounds],
-        )
-        return [(symbol, epoch_ms(opened)) for symbol, opened in cursor.fetchall()]
+    rows = fetch(
+        context.postgres,
+        context.namespace,
+        "SELECT symbol, open_time FROM candle_current WHERE interval = '1h' "  # noqa: S608
+        f"AND verdict = 'disputed' AND symbol = ANY(%s) {condition} ORDER BY open_time, symbol",
+        [list(symbols), *bounds],
+    )
+    return [(symbol, epoch_ms(opened)) for symbol, opened in rows]
 
 
 async def work_off(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs_folders import files_below
 from conf.names import HOUR_MS
 from producers.topics import ensure_topics
-from streaming.archive.files import files_below
 from streaming.archive.reader import read_hour
 from streaming.context import PipelineContext
 from streaming.errors import SinkError

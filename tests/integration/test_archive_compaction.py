@@ -11,7 +11,8 @@ import pyarrow.dataset as ds
 import pytest
 from fsspec.implementations.webhdfs import WebHDFS
 
-from conf.connections.hdfs import copy_to_local, open_hdfs
+from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs_folders import copy_to_local
 from conf.names import HOUR_MS
 from producers.topics import ensure_topics
 from streaming.archive.reader import read_hour

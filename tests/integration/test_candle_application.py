@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from tests.support.bundle import ROOT, Bundle
 from tests.support.candle_records import HOUR, closing, trade
 from tests.support.candle_run import context_of, execute, in_postgres
 from tests.support.candle_topic import TradeWriter
+from tests.support.commands import check_refusal
 from tests.support.eventually import eventually
 from tests.support.spark_cluster import log_of
 
@@ -57,15 +56,4 @@ def test_starts_reports_and_stops_on_sigterm(settings: Bundle, tmp_path: Path) -
 )
 def test_refuses_to_start_in_one_line(settings: Bundle, change: dict[str, str], words: str) -> None:
     ensure_topics(settings.kafka, settings.run)
-    ended = subprocess.run(
-        COMMAND,
-        env={**os.environ, **settings.environment, **change},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 2
-    (line,) = ended.stderr.strip().splitlines()
-    assert words in line
+    check_refusal(COMMAND, {**settings.environment, **change}, words)

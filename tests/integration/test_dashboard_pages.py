@@ -342,14 +342,14 @@ def test_probe_reports_what_the_page_shows() -> None:
     assert not found.is_complete(DEFAULT_SYMBOLS)
 
 
-def test_scores_say_what_the_view_says(postgres: PostgresSettings, namespace: Namespace) -> None:
+def test_scores_are_those_of_the_ledger(postgres: PostgresSettings, namespace: Namespace) -> None:
     store = Store(postgres, namespace)
     with store.reading() as connection:
         found = queries.scores(connection, data.LIVE_START)
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT symbol, target_open_time, verdict, in_band_90, abs_error::float8, "
-                "naive_abs_error::float8 FROM forecast_score WHERE kind = 'live' "
+                "naive_abs_error::float8 FROM forecast_score_current WHERE kind = 'live' "
                 "ORDER BY target_open_time, symbol"
             )
             expected = cursor.fetchall()

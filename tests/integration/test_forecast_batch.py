@@ -244,7 +244,9 @@ def test_new_champion_scores_from_the_next_hour_on(
     assert versions[0] == versions[1] != second
     assert versions[2] == second
     assert {row.model_version for row in world.rows(LIVE + 3 * HOUR_MS).values()} == {second}
-    kept = [path.name for path in (world.context.forecast.staging_dir / "models").iterdir()]
+    kept = [
+        path.name for path in (world.context.forecast.staging_dir / "models" / "champion").iterdir()
+    ]
     assert kept == [second]
 
 
@@ -267,13 +269,12 @@ class Broken:
     """A scorer whose answer a test decides."""
 
     def __init__(self, scorer: Any, action: Callable[[], Any]) -> None:
-        self._scorer = scorer
         self.spec = scorer.spec
         self.expires_ms = scorer.expires_ms
+        self.seeds = scorer.seeds
+        self.steps = scorer.steps
+        self.baseline = scorer.baseline
         self.score = lambda _folder: action()
-
-    def baseline(self, last_close: float, sigma: float) -> dict[float, float]:
-        return self._scorer.baseline(last_close, sigma)
 
 
 def raise_oom() -> None:

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from conf.connections.hdfs import ABANDONED_AFTER_S, open_hdfs, write_replacing
+from conf.connections.hdfs import open_hdfs, write_replacing
+from conf.connections.hdfs_folders import ABANDONED_AFTER_S
 from conf.connections.postgres import READER_ROLE, connect, migrate
 from conf.connections.s3 import open_s3
 from conf.local_stack import LocalStackSettings

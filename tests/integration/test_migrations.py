@@ -6,13 +6,12 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg2
 import pytest
 from pydantic import SecretStr
 
-from conf.connections.postgres import connect, migrate
+from conf.connections.postgres import fetch, migrate
 from conf.names import Namespace
 from conf.settings import PostgresSettings
 from tests.support import dashboard_data as data
@@ -42,16 +41,6 @@ def namespace() -> Namespace:
     return Namespace(f"g-{uuid.uuid4().hex[:12]}")
 
 
-def rows(settings: PostgresSettings, namespace: Namespace, statement: str) -> list[tuple[Any, ...]]:
-    connection = connect(settings, namespace)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return list(cursor.fetchall()) if cursor.description else []
-    finally:
-        connection.close()
-
-
 def test_several_that_migrate_at_the_same_moment(
     postgres: PostgresSettings, namespace: Namespace
 ) -> None:
@@ -70,20 +59,20 @@ def test_several_that_migrate_at_the_same_moment(
     ]
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     try:
-        eventually(lambda: rows(postgres, namespace, waiting) == [(AT_ONCE,)], 60)
+        eventually(lambda: fetch(postgres, namespace, waiting) == [(AT_ONCE,)], 60)
     finally:
         barrier.rollback()
         barrier.close()
     ends = [(process.wait(60), process.communicate()[1]) for process in started]
     assert ends == [(0, "")] * AT_ONCE
-    assert rows(postgres, namespace, "SELECT count(*) FROM topic_position") == [(0,)]
+    assert fetch(postgres, namespace, "SELECT count(*) FROM topic_position") == [(0,)]
 
 
 def test_rows_of_the_first_version_outlive_the_upgrade(
     postgres: PostgresSettings, namespace: Namespace
 ) -> None:
     migrate(postgres, namespace, "0001")
-    rows(
+    fetch(
         postgres,
         namespace,
         "INSERT INTO incident (kind, symbol, first_id, last_id, detail, happened_at) "
@@ -93,12 +82,12 @@ def test_rows_of_the_first_version_outlive_the_upgrade(
     )
     migrate(postgres, namespace)
     kept = "SELECT kind, first_id, started_at::date::text, producer FROM incident ORDER BY id"
-    assert rows(postgres, namespace, kept) == [
+    assert fetch(postgres, namespace, kept) == [
         ("gap", 5, "2026-01-01", None),
         ("gap", 1, "2026-01-02", None),
     ]
     kept = "SELECT symbol, last_trade_id, state, exchange_time FROM feed_status"
-    assert rows(postgres, namespace, kept) == [("BTCUSDT", 7, None, None)]
+    assert fetch(postgres, namespace, kept) == [("BTCUSDT", 7, None, None)]
     migrate(postgres, namespace)  # a second time does nothing
 
 
@@ -110,7 +99,7 @@ def test_both_roles_may_use_what_is_new(postgres: PostgresSettings, namespace: N
         "has_table_privilege('nexthour_writer', 'topic_position', 'INSERT, UPDATE, DELETE'), "
         "has_column_privilege('nexthour_reader', 'feed_status', 'exchange_time', 'SELECT')"
     )
-    assert rows(postgres, namespace, granted) == [(True, False, True, True)]
+    assert fetch(postgres, namespace, granted) == [(True, False, True, True)]
 
 
 def test_server_that_is_away_is_an_error_of_the_client(namespace: Namespace) -> None:

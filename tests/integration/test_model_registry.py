@@ -11,7 +11,7 @@ import pytest
 from conf.connections.s3 import open_s3
 from model.features import FeatureSpec
 from model.network import build_network, save_network, weights_hash
-from model.registry import Registry, RegistryError
+from model.registry import CHAMPION, SHADOW, Registry, RegistryError
 from tests.support.bundle import Bundle
 from tests.support.model_history import COINS
 
@@ -118,7 +118,7 @@ def test_the_second_of_two_promotions_from_the_same_state_fails(
             return found
 
     slow = Slow(s3, settings.s3.bucket, settings.namespace.s3_prefix)
-    with pytest.raises(RegistryError, match="another promotion"):
+    with pytest.raises(RegistryError, match="somebody else"):
         slow.promote(first)
     champion = registry.champion()
     assert champion is not None
@@ -139,7 +139,7 @@ def test_the_first_of_two_first_promotions_wins(
                 return None
             return super()._get_with_etag(key)
 
-    with pytest.raises(RegistryError, match="another promotion"):
+    with pytest.raises(RegistryError, match="somebody else"):
         Late(s3, settings.s3.bucket, settings.namespace.s3_prefix).promote(version)
 
 
@@ -187,3 +187,74 @@ def test_a_model_with_a_lambda_is_never_published(registry: Registry, tmp_path: 
     with pytest.raises(RegistryError, match="Lambda"):
         registry.publish(tmp_path, manifest(weights=weights_hash(bad)))
     assert registry.versions() == []
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.h5", "weights.npz", "run.sh"])
+def test_a_file_that_could_run_is_never_published_nor_fetched(
+    registry: Registry, version_dir: Path, name: str
+) -> None:
+    (version_dir / name).write_bytes(b"x")
+    with pytest.raises(RegistryError, match=name):
+        registry.publish(version_dir, manifest())
+    assert registry.versions() == []
+
+
+def test_every_network_of_a_version_is_checked(registry: Registry, version_dir: Path) -> None:
+    (version_dir / "second.keras").write_bytes(b"no archive")
+    with pytest.raises(RegistryError, match=r"second\.keras"):
+        registry.publish(version_dir, manifest())
+
+
+def test_the_shadow_comes_and_goes_beside_the_champion(
+    registry: Registry, version_dir: Path
+) -> None:
+    first = registry.publish(version_dir, manifest(0))
+    second = registry.publish(version_dir, manifest(1))
+    registry.promote(first)
+    assert registry.alias(SHADOW) is None
+    registry.point(SHADOW, second, "shadow")
+    shadow = registry.alias(SHADOW)
+    assert shadow is not None
+    assert (shadow.version, shadow.status) == (second, "shadow")
+    assert registry.point(SHADOW, None, "shadow", expected=second) is None
+    assert registry.alias(SHADOW) is None
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.version == first
+
+
+def test_a_decision_about_another_champion_is_refused(
+    registry: Registry, version_dir: Path
+) -> None:
+    first = registry.publish(version_dir, manifest(0))
+    second = registry.publish(version_dir, manifest(1))
+    registry.promote(first)
+    registry.promote(second)
+    with pytest.raises(RegistryError, match="look and decide again"):
+        registry.point(CHAMPION, first, "champion", expected=first)
+    champion = registry.champion()
+    assert champion is not None
+    assert (champion.version, champion.previous) == (second, first)
+
+
+def test_a_version_goes_unless_an_alias_names_it(registry: Registry, version_dir: Path) -> None:
+    versions = [registry.publish(version_dir, manifest(minute)) for minute in range(3)]
+    for version in versions:
+        registry.promote(version)
+    for kept in versions[1:]:  # what serves, and what would be rolled back to
+        with pytest.raises(RegistryError, match="which is kept"):
+            registry.remove(kept)
+    registry.remove(versions[0])
+    assert registry.versions() == versions[1:]
+
+
+def test_one_file_is_checked_against_the_sums(
+    registry: Registry, version_dir: Path, s3: S3Client, settings: Bundle
+) -> None:
+    version = registry.publish(version_dir, manifest())
+    assert registry.file(version, "card.md") == b"# a card"
+    s3.put_object(Bucket=settings.s3.bucket, Key=key(settings, version, "card.md"), Body=b"evil")
+    with pytest.raises(RegistryError, match=r"card\.md"):
+        registry.file(version, "card.md")
+    with pytest.raises(RegistryError, match="no version"):
+        registry.file("never", "card.md")

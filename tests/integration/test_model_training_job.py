@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
+from conf.champion import ChampionSettings
 from conf.connections.hdfs import open_hdfs
 from conf.connections.postgres import connect
 from conf.connections.s3 import open_s3
@@ -23,6 +24,7 @@ from conf.model import ModelSettings
 from conf.names import HOUR_MS
 from model.features import build_rows
 from model.inference import Scorer, features_parquet
+from model.lifecycle import gate
 from model.registry import Registry
 from model.training_job import Job, JobError, check_stores
 from tests.support.bundle import Bundle, bundle_of
@@ -101,15 +103,26 @@ def test_from_history_to_a_scored_hour(
     content = features_parquet(build_rows(panel, COINS, [last], spec=scorer.spec))
     (tmp_path / "hour" / "features.parquet").write_bytes(content)
     assert [scored.symbol for scored in scorer.score(tmp_path / "hour")] == list(COINS)
+    assert set(scorer.seeds) == set(COINS) - {"DOGEUSDT"}
     assert scorer.expires_ms > last + HOUR_MS
 
-    # the same history again: no Spark, the same windows, the same weights; the first steps aside
-    again = run_job(settings)
+    # the same history again: no Spark, the same windows, the same weights; the first goes on serving
+    again = run_job(settings, NEXTHOUR_MODEL_KEEP_SNAPSHOTS="true")
     assert again.returncode == 0, again.stderr[-3000:]
     assert "Spark" not in again.stderr
     rows = versions(settings)
-    assert list(rows["status"]) == ["previous", "bootstrap"]
+    assert list(rows["status"]) == ["bootstrap", "candidate"]
     assert rows["weights_hash"][0] == rows["weights_hash"][1]
+    assert registry.champion() == champion
+    against = rows["manifest"][1]["against"]
+    assert against["champion"] == champion.version
+    assert against["pinball"] == against["rmae"] == 0.0
+    assert not gate.faults(rows["manifest"][1])
+
+    # and once more from the snapshot that was kept on S3, whatever has become of the history
+    kept = run_job(settings, NEXTHOUR_MODEL_SNAPSHOT=rows["manifest"][1]["snapshot"])
+    assert kept.returncode == 0, kept.stderr[-3000:]
+    assert set(versions(settings)["weights_hash"]) == {rows["weights_hash"][0]}
 
 
 def test_without_history_one_line_says_what_to_run(settings: Bundle) -> None:
@@ -137,7 +150,13 @@ def test_a_store_that_is_away_is_named_in_one_line(
     settings: Bundle, section: str, field: str, value: object, variable: str
 ) -> None:
     job = Job(
-        settings.run, settings.hdfs, settings.s3, settings.postgres, settings.spark, ModelSettings()
+        settings.run,
+        settings.hdfs,
+        settings.s3,
+        settings.postgres,
+        settings.spark,
+        ModelSettings(),
+        ChampionSettings(),
     )
     away = getattr(job, section).model_copy(update={field: value})
     job = dataclasses.replace(job, **{section: away})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -20,7 +19,7 @@ import orjson
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from conf.connections.postgres import connect
+from conf.connections.postgres import connect, fetch
 from conf.contracts.feed import FeedState, FeedStatus, encode_feed_status
 from conf.contracts.incidents import Incident, IncidentKind, encode_incident
 from conf.names import utc_time
@@ -31,6 +30,7 @@ from streaming.monitor.messages import Message, sort_out
 from streaming.monitor.table import MonitorTable
 from tests.support.bundle import ROOT, bundle_of
 from tests.support.candle_records import HOUR
+from tests.support.commands import check_refusal
 from tests.support.dashboard_data import PostgresServer, create_namespace
 from tests.support.eventually import eventually
 from tests.support.exchange import ExchangeServer
@@ -125,13 +125,7 @@ class Run:
         return self.namespace.feed_topic, status.key, encode_feed_status(status)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        connection = connect(self.servers.postgres, self.namespace)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement)
-                return list(cursor.fetchall()) if cursor.description else []
-        finally:
-            connection.close()
+        return fetch(self.servers.postgres, self.namespace, statement)
 
     def numbers(self) -> list[int]:
         return [row[0] for row in self.rows("SELECT first_id FROM incident ORDER BY id")]
@@ -370,18 +364,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_start(run: Run) -> None:
 def test_what_keeps_it_from_starting_is_one_line(
     run: Run, change: dict[str, str], words: str
 ) -> None:
-    ended = subprocess.run(
-        COMMAND,
-        env={**os.environ, **run.environment, **change},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 2
-    (line,) = ended.stderr.strip().splitlines()
-    assert words in line
+    check_refusal(COMMAND, {**run.environment, **change}, words)
 
 
 def test_missing_topics_are_said(run: Run) -> None:

@@ -20,7 +20,7 @@ from tests.support.exchange import ExchangeServer
 from tests.support.producer_runs import (
     SYMBOLS,
     StartExchange,
-    check_against_book,
+    check_series,
     closes_of,
     hours_closed,
     producer,
@@ -59,9 +59,8 @@ def test_hours_traded_quiet_and_halted_are_the_exchanges_book(
         stop(run)
         assert time.monotonic() - asked_s < 10
         totals = orjson.loads(run.process.log_text().splitlines()[-1])
-    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    series = check_series(settings, exchange, hours=4)
     for symbol in SYMBOLS.split(","):
-        assert check_against_book(exchange, symbol, series[symbol]) >= 4
         hours = [(c.open_time_ms - START_MS) // HOUR_MS for c in closes_of(series[symbol])]
         assert hours[:4] == [0, 1, 3, 4]
         assert all(close.begins_at_id is None for close in closes_of(series[symbol]))
@@ -95,9 +94,7 @@ def test_injected_faults_become_dead_letters_and_the_series_stays_whole(
         assert run.metric("gap_ids_total") == 0
         assert run.metric("dead_letters_total", reason="malformed") == 3
         stop(run)
-    series = read_trades(settings.kafka, settings.namespace.trades_topic)
-    for symbol in SYMBOLS.split(","):
-        assert check_against_book(exchange, symbol, series[symbol]) >= 2
+    series = check_series(settings, exchange, hours=2)
     from_rest = [r for r in series["BTCUSDT"] if r.kind == "TRADE" and r.source == "REST"]
     assert len(from_rest) >= 5 + 3 + 2, "dropped and refused trades come from REST"
     dead = read_dead(settings.kafka, settings.namespace.dead_topic)
@@ -135,9 +132,8 @@ def test_killed_and_started_again_it_goes_on_from_the_topics_tail(
         eventually(lambda: min(hours_closed(run).values()) >= 3, 90, message="caught up")
         assert run.metric("hours_closed_by_rest_total", symbol="BTCUSDT") >= 1
         stop(run)
-    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    series = check_series(settings, exchange, hours=3)
     for symbol in SYMBOLS.split(","):
-        assert check_against_book(exchange, symbol, series[symbol]) >= 3
         assert "REST" in {close.witness for close in closes_of(series[symbol])}
 
 
@@ -153,9 +149,7 @@ def test_a_second_producer_fences_the_first_without_loss(
             assert "\nproducers: another producer took over" in first.process.log_text()
             eventually(lambda: min(hours_closed(second).values()) >= 1, 90)
             stop(second)
-    series = read_trades(settings.kafka, settings.namespace.trades_topic)
-    for symbol in SYMBOLS.split(","):
-        assert check_against_book(exchange, symbol, series[symbol]) >= 1
+    check_series(settings, exchange)
 
 
 def test_a_broker_that_hangs_costs_nothing(
@@ -183,9 +177,7 @@ def test_a_broker_that_hangs_costs_nothing(
         over = hours_over(exchange)
         eventually(lambda: hours_over(exchange) > over, 60)
         stop(run)
-    series = read_trades(settings.kafka, settings.namespace.trades_topic)
-    for symbol in SYMBOLS.split(","):
-        assert check_against_book(exchange, symbol, series[symbol]) >= 1
+    check_series(settings, exchange)
 
 
 def test_two_shards_share_the_symbols(
@@ -203,9 +195,7 @@ def test_two_shards_share_the_symbols(
         )
         for run in (one, two):
             stop(run)
-    series = read_trades(settings.kafka, settings.namespace.trades_topic)
-    for symbol in SYMBOLS.split(","):
-        assert check_against_book(exchange, symbol, series[symbol]) >= 1
+    check_series(settings, exchange)
 
 
 def test_what_keeps_it_from_starting_is_one_line(

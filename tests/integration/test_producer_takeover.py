@@ -17,7 +17,7 @@ from tests.support.producer_runs import (
     SYMBOLS,
     ProducerProcess,
     StartExchange,
-    check_against_book,
+    check_series,
     hours_closed,
     producer,
     read_topic,
@@ -63,9 +63,7 @@ def test_a_standby_takes_over_within_ten_seconds(
             assert active.process.wait(30) == 3
         eventually(lambda: min(hours_closed(standby).values()) >= 1, 60)
         stop(standby)
-    series = read_trades(settings.kafka, settings.namespace.trades_topic)
-    for symbol in SYMBOLS.split(","):
-        assert check_against_book(exchange, symbol, series[symbol]) >= 1
+    check_series(settings, exchange)
 
 
 def test_a_new_sharding_ends_the_old_owner_of_its_symbols(
@@ -88,9 +86,7 @@ def test_a_new_sharding_ends_the_old_owner_of_its_symbols(
             eventually(lambda: min(closed_by(one, two)) >= 1, 90)
             stop(one)
             stop(two)
-    series = read_trades(settings.kafka, settings.namespace.trades_topic)
-    for symbol in SYMBOLS.split(","):
-        assert check_against_book(exchange, symbol, series[symbol]) >= 1
+    check_series(settings, exchange)
     messages = read_topic(settings.kafka, settings.namespace.trades_topic)
     writers = {dict(message.headers())["writer"].decode().rsplit(".", 1)[1] for message in messages}
     assert writers == {"1-of-1", "1-of-2", "2-of-2"}

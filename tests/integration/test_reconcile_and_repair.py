@@ -6,36 +6,25 @@ import asyncio
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
 from typer.testing import CliRunner
 
-from conf.abort import AbortSwitch
 from conf.connections.hdfs import open_hdfs, write_replacing
-from conf.connections.postgres import connect
 from conf.contracts.incidents import IncidentKind, decode_incident
-from conf.names import HOUR_MS, utc_time
+from conf.names import utc_time
 from local.ports import PortClaims
 from nexthour.cli import app
-from streaming.candles.files import CandleFiles
-from streaming.candles.sink import CandleSink
-from streaming.candles.table import Batch, CandleTable
 from streaming.candles.topic import CandleTopic
 from streaming.candles.verdict import judge, read_hour
-from streaming.errors import SinkError
-from streaming.reconcile.job import Request, reconcile, store_readers
-from streaming.reconcile.ranges import HourRange, time_text
+from streaming.reconcile.job import Request, reconcile
+from streaming.reconcile.ranges import time_text
 from streaming.reconcile.readers import read_topic
-from streaming.repair.decide import Step
 from streaming.repair.job import disputed_hours, request, work_off
-from streaming.repair.requests import Wanted
-from streaming.repair.store import RepairStore
 from tests.support.bundle import ROOT, Bundle
 from tests.support.candle_run import execute, in_postgres
 from tests.support.exchange import ExchangeServer, start_exchange
@@ -253,70 +242,6 @@ def test_killed_between_any_two_steps_the_next_run_completes_it(
             judge(read_hour(right[hour])), revision=2, witness="REST", source="repair"
         )
     assert {state for _, state, _ in world.requests()} == {"done"}
-
-
-class Interfering(AbortSwitch):
-    """Lets the stream write at a point of a repair."""
-
-    def __init__(self, point: str, act: Callable[[], None]) -> None:
-        super().__init__(None)
-        self._when = point
-        self._act = act
-
-    def __bool__(self) -> bool:
-        return True
-
-    def at(self, point: str) -> None:
-        if point == self._when:
-            self._when = ""
-            self._act()
-
-
-def test_a_stream_that_stores_the_same_revision_meanwhile_gives_way(world: World) -> None:
-    key = ("BTCUSDT", world.hour(0))
-    world.stream_writes(key, without=5)
-    request(world.context, [key], "a test")
-    published = threading.Event()
-    failures: list[Exception] = []
-    namespace = world.context.namespace
-    open_connection = partial(connect, world.context.postgres, namespace)
-
-    def stores(abort: AbortSwitch) -> tuple[CandleFiles, CandleTopic]:
-        write = partial(write_replacing, open_hdfs(world.context.hdfs))
-        topic = CandleTopic(world.context.kafka, namespace.candles_topic)
-        return CandleFiles(namespace, write, abort), topic
-
-    def late_batch() -> None:
-        switch = Interfering("topic_flushed", published.set)
-        sink = CandleSink(CandleTable(open_connection), *stores(AbortSwitch(None)), abort=switch)
-        try:
-            sink.store([world.row(*key, without=1)], Batch("candles", "one", 9))
-        except SinkError as error:
-            failures.append(error)
-
-    stream = threading.Thread(target=late_batch)
-
-    def interfere() -> None:
-        stream.start()  # it reads revision 1, publishes its own 2, and waits for our row
-        assert published.wait(WAIT_S)
-
-    switch = Interfering("topic_flushed", interfere)
-    store = RepairStore(open_connection, *stores(AbortSwitch(None)), switch)
-    rebuilt = replace(
-        judge(read_hour(world.row(*key))), witness="REST", source="repair", revision=0
-    )
-    decision, _ = store.store(Wanted(*key, requests=1), rebuilt, 0, "a test")
-    stream.join(WAIT_S)
-    assert (decision.step, decision.revision) == (Step.STORE, 2)
-    assert len(failures) == 1
-    assert in_postgres(world.context)[(*key, 2)] == replace(rebuilt, revision=2)
-
-    world.stream_writes(key, without=1, batch=9)  # the batch comes again
-    assert world.repair(key)[key].state == "unchanged"
-    hours = HourRange(key[1], key[1] + HOUR_MS)
-    for name, read in store_readers(world.context).items():
-        assert read(hours, {key[0]}).candles == {key: replace(rebuilt, revision=2)}, name
-    assert world.requests() == [("BTCUSDT", "unchanged", 2)]
 
 
 def test_requests_that_come_meanwhile_stay_open_and_young_hours_wait(world: World) -> None:

@@ -40,12 +40,12 @@ def main() -> int:
         with stack:
             outcome = soak(stack, folder, options.seed, options.minutes * 60, console.print)
         stack.forget()
-        if outcome.problems:
+        report = _report(outcome, options.seed, options.minutes)
+        if not report.is_green:
             shutil.rmtree(LOGS, ignore_errors=True)
             shutil.copytree(folder / "logs", LOGS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    report = _report(outcome, options.seed, options.minutes)
     write_report(report, REPORT)
     print_report(report, console)
     note = "" if report.is_green else f", logs in {LOGS}"

@@ -109,7 +109,7 @@ def test_stopped_it_ends_all_that_it_started(
         output, _ = process.communicate(timeout=WAIT_S)
         assert process.returncode == 2
         assert output.splitlines()[-1] == (
-            "nexthour: stopped; what is fitted is kept, start again to go on"
+            "nexthour: stopped; start again, fits that are done are kept"
         )
         assert "Traceback" not in output
         assert not psutil.wait_procs(children, timeout=30)[1]

@@ -12,14 +12,14 @@ import pytest
 from conf.names import HOUR_MS
 from model.dataset import Windows
 from model.evaluation.catalogue import choose
-from model.evaluation.forecaster import LEVELS, Fitted, SparkForecaster
-from model.evaluation.forecasters import SPARK_FORECASTERS
-from model.evaluation.forecasters.banded import Banded
-from model.evaluation.forecasters.columns import table_with_coin
-from model.evaluation.forecasters.mllib import BoostedTrees, RandomForest
 from model.evaluation.hours import read_hours
 from model.evaluation.rows import make_rows
 from model.evaluation.walk import Done
+from model.forecasters import SPARK_FORECASTERS
+from model.forecasters.banded import Banded
+from model.forecasters.columns import table_with_coin
+from model.forecasters.forecaster import LEVELS, Fitted, SparkForecaster
+from model.forecasters.mllib import BoostedTrees, RandomForest
 from model.metrics import coverage, relative_mae
 from tests.support.walks import (
     SETTINGS,

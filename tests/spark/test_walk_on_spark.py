@@ -14,12 +14,12 @@ from conf.model import ModelSettings
 from conf.names import HOUR_MS
 from model.evaluation.catalogue import choose
 from model.evaluation.champion import Model
-from model.evaluation.forecaster import ForecasterError
-from model.evaluation.lstm import Lstm
 from model.evaluation.predictions import write_predictions
 from model.evaluation.session import LOG
 from model.evaluation.walk import Done, Walked
 from model.evaluation.work import WalkError
+from model.forecasters.forecaster import ForecasterError
+from model.forecasters.recurrent import Recurrent
 from tests.support.walk_models import Broken, Dying, Faulty, Mending, Peeking, Seeded
 from tests.support.walks import (
     SYMBOLS,
@@ -76,7 +76,7 @@ def test_tasks_give_the_bytes_of_one_process(
 def test_a_network_has_the_same_bytes_in_a_task(
     spark: SparkSession, candles: Path, tmp_path: Path
 ) -> None:
-    network = Lstm(ModelSettings(epochs=1, threads=1, learning_rate=0.01))
+    network = Recurrent("lstm", ModelSettings(epochs=1, threads=1, learning_rate=0.01))
     here, there = (
         walked(
             candles,

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
 from conf.abort import AbortSwitch
-from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs import open_hdfs, read_file
+from conf.connections.hdfs_folders import files_below, parquet_rows
 from conf.connections.postgres import connect
 from conf.contracts.dead_letters import DeadLetter, decode_dead_letter
 from conf.contracts.trades import TradeRecord, encode
 from conf.settings import ArchiveSettings
 from streaming.alarms import Alarms
 from streaming.archive.compact import Compactor
-from streaming.archive.files import files_below
 from streaming.archive.layout import BatchName
 from streaming.archive.ledger import QUERY, ArchiveLedger
 from streaming.archive.sink import ArchiveSink
@@ -83,22 +80,23 @@ def kafka_rows(
     return session.createDataFrame(rows, KAFKA_COLUMNS)
 
 
-def contents(context: PipelineContext) -> dict[str, bytes]:
+def contents(
+    context: PipelineContext, trees: Iterable[str] = ("trades", "markers", "trades-csv", "staging")
+) -> dict[str, bytes]:
     """Return every visible file of the archive by its path, and of what is being written."""
     files = open_hdfs(context.hdfs)
     root = context.namespace.hdfs_root
-    trees = ("trades", "markers", "trades-csv", "staging")
     paths = [path for tree in trees for path in files_below(files, f"{root}/{tree}")]
-    return {path.removeprefix(f"{root}/"): files.cat_file(path) for path in paths}
+    return {path.removeprefix(f"{root}/"): read_file(files, path) for path in paths}
 
 
 def rows_of(context: PipelineContext, tree: str = "trades") -> list[dict[str, Any]]:
     """Return the rows of all files of a tree, files in order of their paths."""
-    rows: list[dict[str, Any]] = []
-    for path, content in sorted(contents(context).items()):
-        if path.startswith(f"{tree}/"):
-            rows += pq.ParquetFile(io.BytesIO(content)).read().to_pylist()
-    return rows
+    return [
+        row
+        for _, content in sorted(contents(context, [tree]).items())
+        for row in parquet_rows(content)
+    ]
 
 
 def places(rows: Iterable[dict[str, Any]]) -> list[tuple[int, int]]:

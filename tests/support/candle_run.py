@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from conf.connections.postgres import connect
+from conf.connections.postgres import fetch
 from conf.contracts.candles import Candle
 from conf.settings import CandleSettings, ExchangeSettings, ForecastSettings
 from streaming.candles import start
@@ -62,13 +62,7 @@ def in_all_stores(context: PipelineContext) -> dict[str, dict[Key, Candle]]:
 
 def execute(context: PipelineContext, statement: str) -> list[tuple[object, ...]]:
     """Run one statement in the namespace's schema and return its rows, if it has any."""
-    connection = connect(context.postgres, context.namespace)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
+    return fetch(context.postgres, context.namespace, statement)
 
 
 def _by_key(candles: Iterator[Candle]) -> dict[Key, Candle]:

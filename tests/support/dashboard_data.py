@@ -197,6 +197,22 @@ def write_forecasts(connection: Connection, rows: list[tuple[Any, ...]], at: dat
         )
 
 
+def score(connection: Connection) -> None:
+    """Score every forecast whose hour is final, as the forecast query does when the hour closes."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO forecast_score (symbol, target_open_time, model_version, kind, "
+            "candle_revision, verdict, last_close, actual_close, is_fallback, abs_error, "
+            "naive_abs_error, in_band_50, in_band_90) "
+            "SELECT f.symbol, f.target_open_time, f.model_version, f.kind, c.revision, c.verdict, "
+            "f.last_close, c.close, f.is_fallback, abs(c.close - f.q50), abs(c.close - f.last_close), "
+            "c.close BETWEEN f.q25 AND f.q75, c.close BETWEEN f.q05 AND f.q95 "
+            "FROM forecast f JOIN candle_current c ON c.symbol = f.symbol AND c.interval = '1h' "
+            "AND c.open_time = f.target_open_time AND c.status = 'final' AND c.close IS NOT NULL "
+            "WHERE f.refusal_reason IS NULL ON CONFLICT DO NOTHING"
+        )
+
+
 def fill(connection: Connection, seed: int = 7) -> None:
     """Write a whole namespace: history, live hours, the running hour, forecasts, model and jobs."""
     now = datetime.now(UTC)
@@ -221,6 +237,7 @@ def fill(connection: Connection, seed: int = 7) -> None:
         candles.append(_candle_row(symbol, hours[-1], updated_at=now, **running))
     write_candles(connection, candles)
     write_forecasts(connection, forecasts, now - timedelta(seconds=9))
+    score(connection)
     _fill_state(connection, now)
 
 
@@ -316,6 +333,7 @@ def close_running_hour(connection: Connection, symbol: str, close: Decimal) -> d
     with connection, connection.cursor() as cursor:
         row = _forecast_row(symbol, finished, now)
         execute_values(cursor, f"INSERT INTO forecast ({FORECAST_COLUMNS}) VALUES %s", [row])
+    score(connection)
     return opened
 
 

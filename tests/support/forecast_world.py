@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 import threading
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,15 +22,17 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg2.extras import execute_values
 
-from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs import open_hdfs, read_file
+from conf.connections.hdfs_folders import parquet_rows
 from conf.connections.postgres import connect
 from conf.connections.s3 import open_s3
 from conf.contracts.candles import Candle, candle_key, encode_candle
-from conf.contracts.forecasts import QUANTILES, Forecast
+from conf.contracts.forecasts import QUANTILES, Forecast, decode_forecast
 from conf.names import HOUR_MS, utc_date, utc_time
 from conf.settings import CandleSettings, ExchangeSettings, ForecastSettings
+from model.calibration import CoinState
 from model.features import FeatureSpec
-from model.registry import Registry
+from model.registry import CHAMPION, Registry
 from streaming.context import PipelineContext
 from streaming.forecasts.stores import COLUMNS, from_record
 from streaming.reconcile.readers import read_topic
@@ -78,7 +81,7 @@ class SettableClock(AbstractContextManager["SettableClock"]):
 
 @dataclass(frozen=True)
 class UntrainedModel:
-    """A folder with `model.keras` and the hash of its weights."""
+    """A folder with `lstm-7.keras` and the hash of its weights."""
 
     folder: Path
     weights_hash: str
@@ -125,23 +128,39 @@ class ForecastWorld:
         """Close the connections."""
         self.sql.close()
 
-    def publish_model(self, created_at: str, *, expires_ms: int = LIVE + 400 * HOUR_MS) -> str:
-        """Publish and promote the untrained network as of a time (ISO 8601); return its version."""
+    def publish_model(
+        self,
+        created_at: str,
+        *,
+        expires_ms: int = LIVE + 400 * HOUR_MS,
+        alias: str | None = CHAMPION,
+        seeds: Mapping[str, CoinState] | None = None,
+        manifest: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Publish the untrained network as of a time (ISO 8601), point an alias at it; return its version."""
         folder = self._folder / f"model-{created_at.replace(':', '')}"
         folder.mkdir()
-        shutil.copy(self._model.folder / "model.keras", folder)
+        shutil.copy(self._model.folder / "lstm-7.keras", folder)
+        fit = {"kind": "network", "file": "lstm-7.keras", "weight": 1.0}
         signature = {
             "spec": FeatureSpec(SYMBOLS).to_dict(),
             "levels": QUANTILES,
             "expires_ms": expires_ms,
             "base": BASE,
+            "members": [{"name": "lstm", "fits": [fit]}],
             "median_weight": 1.0,
+            "is_guarded": True,
+            "is_calibrated": True,
             "stable": {"USDCUSDT": {"levels": QUANTILES, "quantiles": BASE, "tick": 0.0001}},
         }
         (folder / "signature.json").write_bytes(orjson.dumps(signature))
-        manifest = {"created_at": created_at, "weights_hash": self._model.weights_hash}
-        version = self.registry.publish(folder, manifest)
-        self.registry.promote(version, "bootstrap")
+        states = {symbol: state.to_dict() for symbol, state in (seeds or {}).items()}
+        (folder / "calibration.json").write_bytes(orjson.dumps(states))
+        (folder / "inputs.json").write_bytes(orjson.dumps({}))
+        named = {"created_at": created_at, "weights_hash": self._model.weights_hash}
+        version = self.registry.publish(folder, {**(manifest or {}), **named})
+        if alias is not None:
+            self.registry.point(alias, version, "bootstrap" if alias == CHAMPION else alias)
         return version
 
     def next_candle(self, symbol: str, open_time_ms: int, **changes: Any) -> Candle:
@@ -192,12 +211,13 @@ class ForecastWorld:
         assert self._producer.flush(10) == 0
         self._store(candles, None)
 
-    def rows(self, target_open_time_ms: int) -> dict[str, Forecast]:
-        """Return the rows of the table `forecast` for a target hour."""
+    def rows(self, target_open_time_ms: int, kind: str = "live") -> dict[str, Forecast]:
+        """Return the rows of the table `forecast` of a kind for a target hour."""
         with self.sql.cursor() as cursor:
             cursor.execute(
-                f"SELECT {', '.join(COLUMNS)} FROM forecast WHERE target_open_time = %s",
-                (utc_time(target_open_time_ms),),
+                f"SELECT {', '.join(COLUMNS)} FROM forecast "
+                "WHERE target_open_time = %s AND kind = %s",
+                (utc_time(target_open_time_ms), kind),
             )
             found = [from_record(dict(zip(COLUMNS, row, strict=True))) for row in cursor]
         by_symbol = {row.symbol: row for row in found}
@@ -209,7 +229,7 @@ class ForecastWorld:
         with self.sql.cursor() as cursor:
             cursor.execute(
                 "SELECT target_open_time, model_version, forecasts, refusals FROM forecast_run "
-                "ORDER BY target_open_time"
+                "WHERE kind = 'live' ORDER BY target_open_time"
             )
             return cursor.fetchall()
 
@@ -221,16 +241,15 @@ class ForecastWorld:
         rows = [
             from_record(record)
             for name in names
-            for record in pq.read_table(io.BytesIO(files.cat_file(f"{folder}/{name}"))).to_pylist()
+            for record in parquet_rows(read_file(files, f"{folder}/{name}"))
         ]
         assert len(rows) == len({row.symbol for row in rows})
         return {row.symbol: row for row in rows}
 
     def features(self, target_open_time_ms: int) -> Any:
         """Return the record of what the model saw, as a frame."""
-        content = open_hdfs(self.context.hdfs).cat_file(
-            self._namespace.features_file(target_open_time_ms)
-        )
+        path = self._namespace.features_file(target_open_time_ms)
+        content = read_file(open_hdfs(self.context.hdfs), path)
         return pq.read_table(io.BytesIO(content)).to_pandas()
 
     def files(self, folder: str) -> list[str]:
@@ -244,10 +263,7 @@ class ForecastWorld:
         """Return all messages of the topic `forecasts` for a target hour, in their order."""
         rows = []
         for message in read_topic(self.context.kafka, self._namespace.forecasts_topic):
-            fields = orjson.loads(message)
-            for name in ("last_close", "q05", "q25", "q50", "q75", "q95"):
-                fields[name] = None if fields[name] is None else Decimal(fields[name])
-            row = Forecast(**fields)
+            row = decode_forecast(message)
             if row.target_open_time_ms == target_open_time_ms:
                 rows.append(row)
         return rows
@@ -302,9 +318,9 @@ def world_context(bundle: Bundle, clock: SettableClock, folder: Path) -> Pipelin
 
 
 def build_untrained_model(folder: Path) -> UntrainedModel:
-    """Write `model.keras` of an untrained network, which is naive + EWMA bands."""
+    """Write `lstm-7.keras` of an untrained network, which is naive + EWMA bands."""
     from model.network import build_network, save_network, weights_hash
 
     network = build_network(FeatureSpec(SYMBOLS), BASE)
-    save_network(network, folder / "model.keras")
+    save_network(network, folder / "lstm-7.keras")
     return UntrainedModel(folder, weights_hash(network))

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
-ROLES = ("producer", "spark", "training", "dashboard", "exchange")
+ROLES = ("producer", "spark", "training", "dashboard", "exchange", "api")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 
 

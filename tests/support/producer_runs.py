@@ -162,6 +162,20 @@ def closes_of(records: list[TradeRecord]) -> list[Close]:
     return [record.close for record in records if record.close is not None]
 
 
+def check_series(
+    settings: Bundle, exchange: ExchangeServer, symbols: str = SYMBOLS, *, hours: int = 1
+) -> dict[str, list[TradeRecord]]:
+    """Demand that the topic has each symbol's trades as the book has them, and closed hours enough.
+
+    Returns:
+        The topic's records by symbol, see `read_trades`.
+    """
+    series = read_trades(settings.kafka, settings.namespace.trades_topic)
+    for symbol in symbols.split(","):
+        assert check_against_book(exchange, symbol, series[symbol]) >= hours
+    return series
+
+
 def check_against_book(
     exchange: ExchangeServer, symbol: str, records: list[TradeRecord], *, gap_ids: int = 0
 ) -> int:

@@ -61,7 +61,7 @@ def log_of(process: ManagedProcess) -> str:
 
 @contextmanager
 def spark_cluster(folder: Path) -> Iterator[SparkCluster]:
-    """Run a master and a worker with two cores; both end with the block."""
+    """Run a master and a worker with a core for each launcher; both end with the block."""
     ports = PortClaims()
     port = ports.claim(0, "spark master")
     spark_class = str(SPARK_HOME / "bin" / "spark-class")
@@ -81,7 +81,7 @@ def spark_cluster(folder: Path) -> Iterator[SparkCluster]:
     url = f"spark://{HOST}:{port}"
     master = daemon("master", f"{package}.master.Master", *web, "--port", str(port))
     worker = daemon(
-        "worker", f"{package}.worker.Worker", *web, "--cores", "2", "--memory", "1400m", url
+        "worker", f"{package}.worker.Worker", *web, "--cores", "3", "--memory", "2000m", url
     )
     try:
         master.start().wait_ready(

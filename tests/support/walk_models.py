@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from model.baselines import empirical_quantiles
 from model.dataset import Windows
-from model.evaluation.forecaster import LEVELS, Fitted, ForecasterError
+from model.forecasters.forecaster import LEVELS, Fitted, ForecasterError
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def _measure(
         history_days=settings.history_days,
         start_exchange=lambda: system.start_exchange(standin),
         start_clock=lambda: None,
+        with_api=False,
     )
     first_ms = int(str(system.exchange_status()["live_start_ms"]))
     namespace = Namespace(NAMESPACE)

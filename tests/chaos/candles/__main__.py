@@ -16,6 +16,7 @@ from tests.chaos.candles.plan import KILLS, KINDS, REPEATS, make_plan
 from tests.chaos.candles.report import print_report
 from tests.chaos.candles.runner import Run
 from tests.chaos.candles.world import APART, CLEAN, open_world
+from tests.chaos.kinds import add_options, chosen
 from tests.support.ending import end_cleanly_on_sigterm
 
 REPORT = Path("var/reports/chaos-candles.json")
@@ -28,7 +29,7 @@ def main() -> int:
     options = _options()
     end_cleanly_on_sigterm()
     console = Console()
-    only = _chosen(options.kinds, options.without)
+    only = chosen(options, KINDS)
     plan = make_plan(options.seed, CLEAN, APART, options.repeats, only)[: options.first]
     kills = sum(len(step.kills) for step in plan)
     outages = sum(step.kind != KILLS for step in plan)
@@ -47,20 +48,10 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.candles", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="which plan and which trades")
+    add_options(parser, KINDS)
     parser.add_argument("--repeats", type=int, default=REPEATS, help="kills at each point")
     parser.add_argument("--first", type=int, help="only so many steps; such a run is no proof")
-    parser.add_argument("--kinds", help=f"only these, comma separated: {', '.join(KINDS)}")
-    parser.add_argument("--without", help="all but these; such a run is no proof either")
     return parser.parse_args()
-
-
-def _chosen(kinds: str | None, without: str | None) -> list[str] | None:
-    """Return the names of the kinds to use, None for all."""
-    if not kinds and not without:
-        return None
-    left_out = set(without.split(",")) if without else set()
-    return [name for name in (kinds.split(",") if kinds else KINDS) if name not in left_out]
 
 
 if __name__ == "__main__":

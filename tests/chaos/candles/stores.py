@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg2
 
-from conf.connections.postgres import connect
+from conf.connections.postgres import fetch
 from conf.names import HOUR_MS, epoch_ms, utc_time
 from streaming.reconcile.compare import Figures, Key
 from tests.support.bundle import Bundle
@@ -82,14 +82,6 @@ class Table:
     def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]] | None:
         """Return the rows of a statement; None if Postgres is away."""
         try:
-            connection = connect(self._settings.postgres, self._settings.namespace)
+            return fetch(self._settings.postgres, self._settings.namespace, statement, values)
         except psycopg2.Error:
             return None
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall()
-        except psycopg2.Error:
-            return None
-        finally:
-            connection.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from nexthour.reports import write_report
+from tests.chaos.kinds import add_options, chosen
 from tests.chaos.producers.kinds import KINDS
 from tests.chaos.producers.plan import FULL_MINUTES, make_plan
 from tests.chaos.producers.report import print_report
@@ -28,7 +29,7 @@ def main() -> int:
     """Run it, print the tables, write the report."""
     options = _options()
     console = Console()
-    only = _chosen(options.kinds, options.without)
+    only = chosen(options, KINDS)
     plan = make_plan(options.seed, SYMBOLS, options.minutes, only)
     faults = sum(len(wave.faults) for wave in plan)
     kinds = {fault.kind for wave in plan for fault in wave.faults}
@@ -51,24 +52,14 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.producers", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="which plan and which trades")
+    add_options(parser, KINDS)
     parser.add_argument(
         "--minutes",
         type=float,
         default=FULL_MINUTES,
         help="less has fewer faults, for a first look",
     )
-    parser.add_argument("--kinds", help=f"only these, comma separated: {', '.join(KINDS)}")
-    parser.add_argument("--without", help="all but these; such a run is no proof either")
     return parser.parse_args()
-
-
-def _chosen(kinds: str | None, without: str | None) -> list[str] | None:
-    """Return the names of the kinds to use, None for all."""
-    if not kinds and not without:
-        return None
-    left_out = set(without.split(",")) if without else set()
-    return [name for name in (kinds.split(",") if kinds else KINDS) if name not in left_out]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from conf.names import HOUR_MS, Namespace, epoch_ms
+from conf.settings import DEFAULT_SYMBOLS
 from local.ports import PortClaims
 from local.stack import LocalStack
 from nexthour.prepare import prepare
@@ -26,18 +27,8 @@ from tests.support.kept import Kept
 from tests.support.real_hours import compare_with_record, real_hours, units_of, write_window
 
 HOURLY = Path(__file__).parents[4] / "shared" / "data" / "hourly"
-SYMBOLS = (
-    "BTCUSDT",
-    "ETHUSDT",
-    "XRPUSDT",
-    "BNBUSDT",
-    "DOGEUSDT",
-    "ADAUSDT",
-    "MATICUSDT",
-    "DOTUSDT",
-    "SOLUSDT",
-    "USDCUSDT",
-)
+# As they were called when the hours were recorded.
+SYMBOLS = tuple("MATICUSDT" if one == "POLUSDT" else one for one in DEFAULT_SYMBOLS)
 START_S = 180.0
 TELL_S, LAST_S = 30.0, 30.0
 SHOWN = 12

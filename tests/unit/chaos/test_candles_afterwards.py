@@ -13,30 +13,13 @@ from streaming.reconcile.compare import Figures, Key
 from tests.chaos.candles.afterwards import Verdict, judge_stores
 from tests.chaos.candles.filtered import filtered_in
 from tests.chaos.candles.late import late_problems
+from tests.support.candles import a_candle
 
 pytestmark = pytest.mark.unit
 
 HOUR = 1_767_225_600_000
 STORES = ("postgres", "parquet", "topic")
-CANDLE = Candle(
-    symbol="BTCUSDT",
-    open_time_ms=HOUR,
-    revision=1,
-    open=Decimal(1),
-    high=Decimal(3),
-    low=Decimal(1),
-    close=Decimal(2),
-    volume=Decimal(4),
-    quote_volume=Decimal(8),
-    taker_buy_volume=Decimal(1),
-    taker_buy_quote_volume=Decimal(2),
-    trades=2,
-    first_trade_id=7,
-    last_trade_id=8,
-    verdict="complete",
-    reason=None,
-    witness="STREAM",
-)
+CANDLE = a_candle(open_time_ms=HOUR, trades=2, last_trade_id=8)
 LATER = replace(CANDLE, open_time_ms=HOUR + HOUR_MS)
 DISPUTED = replace(
     CANDLE, trades=3, verdict="disputed", reason="count: 3 trades in a span of 2 ids"

@@ -147,5 +147,5 @@ def test_stage_that_fetches_the_jars_has_what_it_imports() -> None:
 def test_images_without_spark_and_training_stay_small() -> None:
     heavy = {"pyspark", "tensorflow-cpu", "petastorm", "keras"}
 
-    for role in ("producer", "dashboard", "exchange"):
+    for role in ("producer", "dashboard", "exchange", "api"):
         assert not heavy & set(pins(DOCKER / role / "requirements.txt")), role

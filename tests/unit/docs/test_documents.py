@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nexthour.reports import DemoReport, ReplayReport
+from tests.bench.api.report import ApiBench
 from tests.bench.producers.report import ProducerBench
 from tests.chaos.producers.report import ChaosReport
 
@@ -57,7 +58,7 @@ def test_commands_of_the_readme_exist():
     assert targets <= set(re.findall(r"\x1b\[1m([a-z-]+)", shown))
 
 
-@pytest.mark.parametrize("report", [DemoReport, ReplayReport, ChaosReport, ProducerBench])
+@pytest.mark.parametrize("report", [DemoReport, ReplayReport, ChaosReport, ProducerBench, ApiBench])
 def test_every_field_of_a_report_is_documented(report):
     text = (ROOT / "docs" / "reports.md").read_text()
     missing = [name for name in report.model_fields if f"`{name}`" not in text]

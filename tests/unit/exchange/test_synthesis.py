@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from conf.names import HOUR_MS
 from exchange.bars import BarTarget
 from exchange.synthesis import feasible, order_count, split, synthesise
+from tests.support.bars import check_bar
 
 pytestmark = pytest.mark.unit
 
@@ -40,13 +41,7 @@ def test_orders_add_up_to_the_bar(target: BarTarget, seed: int) -> None:
 
     bar = orders.bar(first_id=7)
 
-    assert (bar.open, bar.high, bar.low, bar.close) == (
-        target.open,
-        target.high,
-        target.low,
-        target.close,
-    )
-    assert (bar.volume, bar.trades) == (target.volume, target.trades)
+    check_bar(bar, target)
     assert bar.quote == sum(
         p * q for p, q in zip(orders.price.tolist(), orders.quantity.tolist(), strict=True)
     )
@@ -97,13 +92,7 @@ def test_quote_volume_is_met_to_the_last_unit_where_it_can_be(
 
     bar = synthesise(target, OPEN_MS, rng(seed)).bar(1)
 
-    assert (bar.open, bar.high, bar.low, bar.close) == (
-        target.open,
-        target.high,
-        target.low,
-        target.close,
-    )
-    assert (bar.volume, bar.trades) == (target.volume, target.trades)
+    check_bar(bar, target)
     assert bar.quote == (quote if spread else target.low * volume)
 
 

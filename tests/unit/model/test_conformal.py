@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model import conformal
 from model.conformal import State, adjust, calibrate, calibrate_coins, initial_state, update
-from model.evaluation.forecaster import LEVELS
+from model.forecasters.forecaster import LEVELS
 from model.metrics import coverage
 
 pytestmark = pytest.mark.unit

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conf.champion import ChampionSettings
 from conf.contracts.forecasts import QUANTILES
 from conf.model import ModelSettings
 from conf.names import HOUR_MS
+from model.champion_fit import fit_champion
 from model.features import FeatureSpec, build_rows
-from model.training import fit
 from model.validation import judge
 from tests.support.model_history import write_snapshot
 
@@ -60,7 +61,7 @@ def test_a_small_fit_beats_the_last_close_with_ewma_bands(tmp_path: Path) -> Non
     spec = FeatureSpec(VOLATILE)
     settings = ModelSettings(epochs=5, fit_seconds=600)
     write_snapshot(tmp_path, real_panel(VOLATILE, "2024-05-01", "2024-09-01"), spec, settings)
-    fitted = fit(tmp_path, spec, settings)
+    fitted = fit_champion(tmp_path, spec, settings, ChampionSettings(members=("lstm",)))
     judgement = judge(fitted.validation, fitted.quantiles, fitted.base, QUANTILES)
     print(judgement)
     assert judgement.val_pinball < 0.99 * judgement.ewma_pinball

@@ -5,31 +5,22 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from conf.contracts.candles import Candle
 from nexthour.capture import CaptureCount
 from nexthour.replay import TopicCount, account, write_candles
+from tests.support.candles import a_candle
 
 pytestmark = pytest.mark.unit
 
 HOUR = 1_723_158_000_000
-CANDLE = Candle(
-    symbol="BTCUSDT",
+CANDLE = a_candle(
     open_time_ms=HOUR,
-    revision=1,
-    open=Decimal("1"),
-    high=Decimal("2"),
-    low=Decimal("1"),
     close=Decimal("61685.99"),
-    volume=Decimal("0.5"),
     quote_volume=Decimal("1.2345678901234567"),
-    taker_buy_volume=Decimal("0"),
-    taker_buy_quote_volume=Decimal("0"),
     trades=3,
     first_trade_id=1,
     last_trade_id=3,
     verdict="partial",
     reason="the series began inside the hour",
-    witness="STREAM",
 )
 COUNT = CaptureCount(messages=4, trades=4, ids={"BTCUSDT": {1, 2, 3}})
 

@@ -17,28 +17,11 @@ from streaming.candles.revisions import Allotment, Current, allot, key_of
 from streaming.candles.verdict import Hour, judge, read_hour
 from tests.support.candle_records import HOUR, closing, gap, trade
 from tests.support.candle_rows import row
+from tests.support.candles import a_candle
 
 pytestmark = pytest.mark.unit
 
-CANDLE = Candle(
-    symbol="BTCUSDT",
-    open_time_ms=HOUR,
-    revision=0,
-    open=Decimal(1),
-    high=Decimal(2),
-    low=Decimal(1),
-    close=Decimal("1.5"),
-    volume=Decimal(10),
-    quote_volume=Decimal(15),
-    taker_buy_volume=Decimal(1),
-    taker_buy_quote_volume=Decimal(2),
-    trades=3,
-    first_trade_id=1,
-    last_trade_id=3,
-    verdict="complete",
-    reason=None,
-    witness="STREAM",
-)
+CANDLE = a_candle(revision=0, close=Decimal("1.5"))
 
 
 EVIDENCE = {key_of(CANDLE): read_hour(row([]))}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import pytest
 from prometheus_client import REGISTRY
@@ -17,6 +18,7 @@ from tests.support.candle_records import closing, trade
 from tests.support.candle_rows import TRADES, row
 
 pytestmark = pytest.mark.unit
+T = TypeVar("T")
 
 
 @dataclass
@@ -26,6 +28,8 @@ class Stores:
     log: list[str] = field(default_factory=list)
     rows: dict[HourKey, Current] = field(default_factory=dict)
     provisional: list[Candle] = field(default_factory=list)
+    current: dict[HourKey, Current] = field(default_factory=dict)
+    published: list[Candle] = field(default_factory=list)
     committed: int = -1
     broken: str = ""
 
@@ -38,9 +42,10 @@ class Stores:
         files, topic = _Part(self, "files"), _Part(self, "topic")
         return CandleSink(self, files, topic, lambda: now_s)  # type: ignore[arg-type] # in memory
 
-    def current(self, keys: Iterable[HourKey]) -> dict[HourKey, Current]:
+    def in_turn(self, keys: Iterable[HourKey], work: Callable[[Stores], T]) -> T:
         self._do("read")
-        return {key: self.rows[key] for key in keys if key in self.rows}
+        self.current = {key: self.rows[key] for key in keys if key in self.rows}
+        return work(self)
 
     def last_batch(self, _batch: Batch) -> int:
         return self.committed
@@ -58,6 +63,7 @@ class _Part:
 
     def write(self, candles: Sequence[Candle]) -> None:
         self._stores._do(self._name)
+        self._stores.published += candles
 
     send = write
 
@@ -137,7 +143,7 @@ def test_what_became_of_candles_is_counted() -> None:
     assert [counted(outcome) for outcome in outcomes] == [one + 1 for one in before]
 
 
-def test_repaired_hour_stays() -> None:
+def test_repaired_hour_stays_and_is_written_once_more() -> None:
     stores = Stores()
     sink = stores.sink()
     sink.store([row(TRADES)], batch(0))
@@ -145,6 +151,8 @@ def test_repaired_hour_stays() -> None:
     repaired = replace(current.candle, source="repair", revision=2, trades=99)
     stores.rows[key] = Current(repaired, True)
     stores.log.clear()
+    stores.published.clear()
     sink.store([row(TRADES)], batch(1))
-    assert stores.log == ["read"]
+    assert stores.log == ["read", "files", "topic"]  # over what this batch may have left there
+    assert stores.published == [repaired, repaired]
     assert stores.rows[key].candle == repaired

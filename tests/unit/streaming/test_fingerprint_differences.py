@@ -7,11 +7,13 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from conf.settings import CandleSettings
+from conf.settings import ArchiveSettings, CandleSettings
 from streaming.fingerprint import differences, spark_release
 from streaming.kafka_source import starting_options
 
 pytestmark = pytest.mark.unit
+
+QUERIES = {"CANDLE": CandleSettings, "ARCHIVE": ArchiveSettings}
 
 
 def test_equal_ones_do_not_differ() -> None:
@@ -64,11 +66,17 @@ def test_where_a_new_checkpoint_begins() -> None:
         '{"0": true}',
     ],
 )
-def test_a_start_that_cannot_be_meant_is_refused(value: str) -> None:
-    with pytest.raises(ValidationError):
-        CandleSettings(start_from=value)
+@pytest.mark.parametrize("query", ["CANDLE", "ARCHIVE"])
+def test_a_start_that_cannot_be_meant_is_refused(
+    query: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"NEXTHOUR_{query}_START_FROM", value)
+    with pytest.raises(ValidationError, match="start_from"):
+        QUERIES[query]()
 
 
 @pytest.mark.parametrize("value", ["earliest", "2026-01-01T00:00:00Z", '{"0": 5}'])
-def test_a_start_that_can(value: str) -> None:
-    assert CandleSettings(start_from=value).start_from == value
+@pytest.mark.parametrize("query", ["CANDLE", "ARCHIVE"])
+def test_a_start_that_can(query: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"NEXTHOUR_{query}_START_FROM", value)
+    assert QUERIES[query]().start_from == value

@@ -3,26 +3,28 @@ from typing import Any
 
 import pytest
 
-from model.registry import ChampionRef
+from model.registry import AliasRef
 from streaming.forecasts.models import LoadedModel, ModelWatcher
 
 pytestmark = pytest.mark.unit
 
 
 class Source:
-    """A registry that a test sets; counts loads."""
+    """An alias that a test sets; counts loads."""
+
+    alias = "champion"
 
     def __init__(self) -> None:
-        self.reference: ChampionRef | None = None
+        self.named: AliasRef | None = None
         self.away: Exception | None = None
         self.loads: list[str] = []
 
-    def champion(self) -> ChampionRef | None:
+    def reference(self) -> AliasRef | None:
         if self.away:
             raise self.away
-        return self.reference
+        return self.named
 
-    def load(self, reference: ChampionRef, folder: Path) -> LoadedModel:
+    def load(self, reference: AliasRef, folder: Path) -> LoadedModel:
         self.loads.append(reference.version)
         if reference.sha256 == "wrong":
             message = "SHA256SUMS is not the one that was promoted"
@@ -42,8 +44,8 @@ def watcher(source: Source, tmp_path: Path) -> ModelWatcher:
     return ModelWatcher(source, tmp_path / "models")  # type: ignore[arg-type]
 
 
-def champion(version: str, sha256: str = "right") -> ChampionRef:
-    return ChampionRef(version, sha256, "champion")
+def champion(version: str, sha256: str = "right") -> AliasRef:
+    return AliasRef(version, sha256, "champion")
 
 
 def test_no_champion_no_model(source: Source, watcher: ModelWatcher) -> None:
@@ -54,7 +56,7 @@ def test_no_champion_no_model(source: Source, watcher: ModelWatcher) -> None:
 
 
 def test_champion_is_loaded_once(source: Source, watcher: ModelWatcher) -> None:
-    source.reference = champion("v1")
+    source.named = champion("v1")
 
     watcher.check()
     first = watcher.current
@@ -69,7 +71,7 @@ def test_new_champion_replaces_the_old_one_and_its_files(
     source: Source, watcher: ModelWatcher, tmp_path: Path
 ) -> None:
     for version in ("v1", "v2"):
-        source.reference = champion(version)
+        source.named = champion(version)
         watcher.check()
 
     assert watcher.current is not None
@@ -80,9 +82,9 @@ def test_new_champion_replaces_the_old_one_and_its_files(
 def test_version_that_does_not_load_leaves_the_one_before_and_is_tried_again(
     source: Source, watcher: ModelWatcher
 ) -> None:
-    source.reference = champion("v1")
+    source.named = champion("v1")
     watcher.check()
-    source.reference = champion("v2", "wrong")
+    source.named = champion("v2", "wrong")
     watcher.check()
     watcher.check()
 
@@ -90,13 +92,13 @@ def test_version_that_does_not_load_leaves_the_one_before_and_is_tried_again(
     assert watcher.current.version == "v1"
     assert source.loads == ["v1", "v2", "v2"]
 
-    source.reference = champion("v2")
+    source.named = champion("v2")
     watcher.check()
     assert watcher.current.version == "v2"
 
 
 def test_registry_that_is_away_leaves_the_model(source: Source, watcher: ModelWatcher) -> None:
-    source.reference = champion("v1")
+    source.named = champion("v1")
     watcher.check()
     source.away = ConnectionError("no route")
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import orjson
 import pytest
 
-from conf.contracts.forecasts import decode_forecast, encode_forecast
+from conf.contracts.forecasts import ADDED, decode_forecast, encode_forecast
 from conf.names import HOUR_MS
-from streaming.forecasts.ledger_rows import NO_TICK, Scores, SymbolInput, build_rows
+from streaming.forecasts.ledger_rows import NO_TICK, Answer, Scores, SymbolInput, build_rows
 from streaming.forecasts.pending import LATE, Hour
 from streaming.forecasts.stores import from_record, to_record
 
@@ -36,7 +36,8 @@ def known(unusable=None, tick="0.01"):
 
 
 INPUTS = {symbol: known() for symbol in SYMBOLS}
-ALL_SCORED = Scores(dict.fromkeys(SYMBOLS, LEVELS))
+ANSWER = Answer(LEVELS, 0.01, (-1.5, -0.5, 0.1, 0.5, 1.5), (-1.6, -0.5, 0.0, 0.5, 1.6), (0.1, 0.5))
+ALL_SCORED = Scores(dict.fromkeys(SYMBOLS, ANSWER))
 
 
 def rows_of(hour=None, inputs=INPUTS, scores=ALL_SCORED, issued_at_ms=ISSUED):
@@ -94,7 +95,7 @@ def test_symbol_without_any_input_is_refused():
 def test_nan_of_one_coin_refuses_that_coin_alone():
     broken = {**LEVELS, 0.5: math.nan}
 
-    rows = rows_of(scores=Scores({"BTCUSDT": broken, "POLUSDT": LEVELS}))
+    rows = rows_of(scores=Scores({"BTCUSDT": Answer(broken), "POLUSDT": Answer(LEVELS)}))
 
     assert rows["BTCUSDT"].refusal_reason.startswith("model failed: price nan")
     assert rows["POLUSDT"].q50 == Decimal("100")
@@ -108,7 +109,7 @@ def test_failed_model_refuses_all_that_could_have_been_scored():
 
 
 def test_coin_that_the_model_left_out_is_refused():
-    rows = rows_of(scores=Scores({"BTCUSDT": LEVELS}))
+    rows = rows_of(scores=Scores({"BTCUSDT": ANSWER}))
 
     assert rows["POLUSDT"].refusal_reason == "model failed: no answer for this symbol"
 
@@ -132,11 +133,22 @@ def test_revision_of_the_input_is_kept_on_record():
     assert from_record(to_record(rows["BTCUSDT"])) == rows["BTCUSDT"]
 
 
-def test_what_was_written_before_there_were_input_revisions_can_be_read():
-    row = rows_of()["BTCUSDT"]
-    older = {k: v for k, v in to_record(row).items() if k != "input_revision"}
+def test_what_the_bands_were_made_of_is_kept_on_record():
+    row = rows_of(scores=Scores(dict.fromkeys(SYMBOLS, replace(ANSWER, is_guarded=True))))
+    assert row["BTCUSDT"].raw_z == ANSWER.raw_z
+    assert row["BTCUSDT"].alphas == ANSWER.alphas
+    assert row["BTCUSDT"].is_guarded
+    assert row["ETHUSDT"].raw_z is None
+    assert from_record(to_record(row["BTCUSDT"])) == row["BTCUSDT"]
+    assert isinstance(to_record(row["BTCUSDT"])["raw_z"], list)
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_what_was_written_before_there_was_a_field_can_be_read(name):
+    row = replace(rows_of()["BTCUSDT"], **{name: ADDED[name]})
+    older = {k: v for k, v in to_record(row).items() if k != name}
     assert from_record(older) == row
     message = orjson.loads(encode_forecast(row))
     assert decode_forecast(orjson.dumps(message)) == row
-    del message["input_revision"]
+    del message[name]
     assert decode_forecast(orjson.dumps(message)) == row

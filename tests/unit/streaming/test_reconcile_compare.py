@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from conf.contracts.candles import Candle
 from streaming.reconcile.compare import Figures, compare, newest_revisions
+from tests.support.candles import a_candle
 
 pytestmark = pytest.mark.unit
 
@@ -22,25 +22,7 @@ ROW = {
     "last_trade_id": 10,
 }
 KEY = ("BTCUSDT", 3_600_000)
-CANDLE = Candle(
-    symbol=KEY[0],
-    open_time_ms=KEY[1],
-    revision=1,
-    open=Decimal("10"),
-    high=Decimal("12.00"),
-    low=Decimal("9.5"),
-    close=Decimal("11"),
-    volume=Decimal("3"),
-    quote_volume=Decimal("33.10"),
-    taker_buy_volume=Decimal("1"),
-    taker_buy_quote_volume=Decimal("11"),
-    trades=4,
-    first_trade_id=7,
-    last_trade_id=10,
-    verdict="complete",
-    reason=None,
-    witness="STREAM",
-)
+CANDLE = a_candle(open_time_ms=KEY[1])
 
 
 def book():

@@ -3,12 +3,12 @@ from decimal import Decimal
 
 import pytest
 
-from conf.contracts.candles import Candle
 from conf.contracts.trades import Close, scaled
 from conf.names import HOUR_MS
 from streaming.reconcile.compare import Figures
 from streaming.reconcile.findings import StoreContent, judge_stores
-from streaming.reconcile.ranges import HourRange
+from streaming.reconcile.ranges import DAY_MS
+from tests.support.candles import a_candle
 
 pytestmark = pytest.mark.unit
 
@@ -27,25 +27,7 @@ KLINE = Close(
     taker_buy_volume="1",
     taker_buy_quote_volume="11.0",
 )
-CANDLE = Candle(
-    symbol="BTCUSDT",
-    open_time_ms=HOUR,
-    revision=1,
-    open=Decimal("10"),
-    high=Decimal("12.00"),
-    low=Decimal("9.5"),
-    close=Decimal("11"),
-    volume=Decimal("3"),
-    quote_volume=Decimal("33.10"),
-    taker_buy_volume=Decimal("1"),
-    taker_buy_quote_volume=Decimal("11"),
-    trades=4,
-    first_trade_id=7,
-    last_trade_id=10,
-    verdict="complete",
-    reason=None,
-    witness="STREAM",
-)
+CANDLE = a_candle(open_time_ms=HOUR)
 EXCHANGE = {KEY: Figures.from_kline(KLINE)}
 
 
@@ -134,9 +116,20 @@ def test_other_symbols_are_not_looked_at():
     assert judged(topic=content(CANDLE, replace(CANDLE, symbol="ETHUSDT"))).is_green
 
 
-def test_what_is_read_again_replaces_what_was_read_of_those_hours():
-    later = replace(CANDLE, open_time_ms=HOUR + HOUR_MS)
+def test_hours_of_some_days_can_be_left_out():
+    later = replace(CANDLE, open_time_ms=HOUR + DAY_MS)
     found = content(CANDLE, later)
-    found.unreadable["BTCUSDT", HOUR + HOUR_MS] = "bad"
-    found.replace(HourRange(HOUR + HOUR_MS, HOUR + 2 * HOUR_MS), StoreContent())
-    assert found.all_keys() == {KEY}
+    found.unreadable["BTCUSDT", HOUR + DAY_MS + HOUR_MS] = "bad"
+    assert found.without({HOUR + DAY_MS}).all_keys() == {KEY}
+    assert found.without({HOUR}).all_keys() == found.all_keys() - {KEY}
+
+
+def test_findings_come_in_the_order_of_hours_and_say_which_hours_differ():
+    later = replace(CANDLE, open_time_ms=HOUR + HOUR_MS)
+    outcome = judged({}, topic=content(later, CANDLE), parquet=content(later))
+    assert [(one.open_time_ms, one.store) for one in outcome.findings] == [
+        (HOUR, "topic"),
+        (HOUR + HOUR_MS, "topic"),
+        (HOUR + HOUR_MS, "parquet"),
+    ]
+    assert outcome.differing == {HOUR, HOUR + HOUR_MS}

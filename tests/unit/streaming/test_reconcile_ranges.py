@@ -1,8 +1,11 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conf.names import HOUR_MS
-from streaming.reconcile.ranges import HourRange, closed_until_ms, time_text
-from streaming.reconcile.readers import parse_candle_file
+from streaming.reconcile.parquet_files import parse_candle_file
+from streaming.reconcile.parts import part_hours
+from streaming.reconcile.ranges import DAY_MS, HourRange, closed_until_ms, day_of, time_text
 
 pytestmark = pytest.mark.unit
 
@@ -48,6 +51,40 @@ def test_an_hour_counts_once_exchange_and_stores_had_their_time(after_ms, speed,
 )
 def test_names_of_candle_files(name, expected):
     assert parse_candle_file(name) == expected
+
+
+RANGES = st.builds(
+    lambda begin, length: HourRange(DAY + begin * HOUR_MS, DAY + (begin + length) * HOUR_MS),
+    st.integers(0, 100),
+    st.integers(1, 400),
+)
+
+
+@given(RANGES, st.integers(1, 5))
+def test_parts_are_the_whole_range_once_each_within_its_days(hours, days):
+    parts = list(hours.parts(days * 24))
+    assert [hour for part in parts for hour in part] == list(hours)
+    assert all(len(part.dates()) <= days for part in parts)
+    assert all(part.from_ms % DAY_MS == 0 for part in parts[1:])
+
+
+@given(RANGES, st.data())
+def test_chosen_days_are_all_their_hours_of_the_range_and_no_other(hours, data):
+    of_the_range = sorted({day_of(hour) for hour in hours})
+    chosen = data.draw(st.sets(st.sampled_from(of_the_range)))
+    runs = list(hours.only(chosen))
+    assert [hour for run in runs for hour in run] == [h for h in hours if day_of(h) in chosen]
+    ends = [run.until_ms for run in runs[:-1]]
+    assert all(end < run.from_ms for end, run in zip(ends, runs[1:], strict=True)), (
+        "neighbours are one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("symbols", "hours"), [(1, 984), (10, 984), (20, 480), (400, 24), (2_000, 24)]
+)
+def test_a_part_is_a_page_of_klines_or_as_many_candles_as_memory_allows(symbols, hours):
+    assert part_hours(symbols) == hours
 
 
 def test_times_are_written_as_the_command_line_reads_them():

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from conf.contracts.feed import FeedState
+from conf.exchange_time import Sighting
 from streamlit_app import feed_markup
-from streamlit_app.exchange_time import Sighting
 from streamlit_app.records import FeedRow, RunInfo, RunState
 from tests.support.dashboard_records import NOON
 

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from conf.exchange_time import Sighting
 from streamlit_app import coin_markup, markup, probe, quality_markup, system_markup
-from streamlit_app.exchange_time import Sighting
 from streamlit_app.records import CoinNow, IncidentRow, JobRow, ModelRow, RunInfo, RunState
 from streamlit_app.scoring import Score
 from tests.support.dashboard_records import ETH, HOUR, NOON, candle, forecast, refusal, running

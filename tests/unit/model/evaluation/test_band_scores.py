@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from model.evaluation import band_scores as bands
-from model.evaluation.forecaster import LEVELS
 from model.evaluation.outcomes import Forecasts, pair
 from model.evaluation.point_scores import months
+from model.forecasters.forecaster import LEVELS
 from model.metrics import pinball
 from tests.support.evaluated import model_rows, naive_rows
 

@@ -13,10 +13,10 @@ import pytest
 from conf.champion import ChampionSettings
 from conf.names import HOUR_MS
 from model.evaluation.champion import Champion, Composition, Said, compose
-from model.evaluation.forecasters import FORECASTERS
 from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
 from model.feature_spec import FeatureSpec
+from model.forecasters import FORECASTERS
 from tests.support.model_history import START_MS
 
 pytestmark = pytest.mark.unit

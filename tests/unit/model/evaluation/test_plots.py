@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation.plots import COLOURS, HEIGHT, TICKS, Axes, Line, line_plot, nice_ticks
+from model.evaluation.plots import COLOURS, HEIGHT, TICKS, Axes, Band, Line, line_plot, nice_ticks
 
 pytestmark = pytest.mark.unit
 
@@ -48,6 +48,25 @@ def test_reference_and_shade_are_inside_the_picture() -> None:
     (shade,) = drawn(svg, "rect", "fine")
     assert 0 < float(shade["y"]) < float(shade["y"]) + float(shade["height"]) < HEIGHT
     assert len(drawn(svg, "path", "reference")) == 1
+
+
+def test_a_band_is_filled_between_its_ends_and_inside_the_picture() -> None:
+    x = np.array([0.0, 1.0, 2.0])
+    band = Band(x, np.array([1.0, 0.5, -9.0]), np.array([1.0, 2.0, 9.0]), 1)
+    svg = line_plot([line([1.0, 1.0, 1.0])], AXES, [band])
+    (polygon,) = drawn(svg, "polygon")
+    points = [tuple(map(float, pair.split(","))) for pair in polygon["points"].split()]
+    assert len(points) == 6
+    assert points[0] == points[5]  # both ends are one price where the band begins
+    assert points[2][0] == points[3][0]
+    assert 0 < points[2][1] < points[3][1] < HEIGHT
+    assert polygon["fill"] == COLOURS[1]
+
+
+def test_lines_of_one_name_share_their_entry() -> None:
+    svg = line_plot([line([1.0, 2.0], "path"), line([2.0, 1.0], "path"), line([1.0, 1.0])], AXES)
+    assert len(drawn(svg, "path", "line")) == 3 + 2
+    assert svg.count(">path</text>") == svg.count(">lstm</text>") == 1
 
 
 def test_a_model_keeps_its_look_in_every_plot() -> None:

@@ -14,12 +14,12 @@ from conf.model import ModelSettings
 from conf.names import HOUR_MS
 from model.dataset import Windows
 from model.evaluation.catalogue import choose
-from model.evaluation.forecaster import LEVELS, Fitted, ForecasterError
-from model.evaluation.lstm import Lstm
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import write_predictions
 from model.evaluation.walk import Done, Walked
 from model.evaluation.work import WalkError
+from model.forecasters.forecaster import LEVELS, Fitted, ForecasterError
+from model.forecasters.recurrent import Recurrent
 from tests.support.walk_models import Peeking, Seeded
 from tests.support.walks import (
     HALT_MS,
@@ -86,7 +86,7 @@ def test_a_planted_leak_is_found(candles: Path, cut_candles: Path, tmp_path: Pat
 def test_the_network_sees_no_later_candle_either(
     candles: Path, cut_candles: Path, tmp_path: Path
 ) -> None:
-    network = Lstm(ModelSettings(epochs=1, threads=1, learning_rate=0.01))
+    network = Recurrent("lstm", ModelSettings(epochs=1, threads=1, learning_rate=0.01))
 
     runs = [
         walked(folder, [network], tmp_path / name, refit_ms=TEST_UNTIL_MS - TEST_FROM_MS + HOUR_MS)

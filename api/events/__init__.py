@@ -1,0 +1,1 @@
+"""Server-sent events: new candles and forecasts, each told once a listener, resumable by event id."""

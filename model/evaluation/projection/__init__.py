@@ -1,0 +1,1 @@
+"""The long projection judged: weekly origins, what was known then, what came."""

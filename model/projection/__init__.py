@@ -1,0 +1,1 @@
+"""The long projection: a fan of simulated paths, scenarios and never a forecast of direction."""
