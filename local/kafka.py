@@ -126,7 +126,11 @@ def properties_text(values: Mapping[str, str]) -> str:
 def _java(plan: KafkaPlan) -> list[str]:
     return [
         str(java_program()),
+        # All of its heap from the start: one that fills over an hour looks like a leak, and a machine
+        # that is too small says so now.
+        f"-Xms{plan.heap_mb}m",
         f"-Xmx{plan.heap_mb}m",
+        "-XX:+AlwaysPreTouch",
         "-XX:+UseSerialGC",
         "-XX:ReservedCodeCacheSize=64m",
         "-XX:-UsePerfData",
@@ -154,7 +158,13 @@ def start(plan: KafkaPlan, launcher: Launcher) -> None:
     """
     write_config(plan)
     if not (plan.data_dir / "meta.properties").exists():
-        command = [*_java(plan), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"]
+        command = [
+            *_java(plan),
+            "-XX:-AlwaysPreTouch",
+            "-XX:TieredStopAtLevel=1",
+            "kafka.tools.StorageTool",
+            "format",
+        ]
         command += ["--cluster-id", CLUSTER_ID, "--config", str(plan.properties_file)]
         command += plan.format_options
         launcher.finish("kafka-format", command)

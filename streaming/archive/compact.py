@@ -13,17 +13,18 @@ from __future__ import annotations
 import argparse
 import posixpath
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import structlog
 from fsspec.implementations.webhdfs import WebHDFS
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from conf.abort import AbortSwitch
 from conf.connections.hdfs import open_hdfs, remove, rename
-from conf.connections.hdfs_folders import files_below, names_in, partitions
+from conf.connections.hdfs_folders import files_in, names_in, partitions
 from conf.connections.postgres import connect
 from conf.connections.spark import build_session
 from conf.logs import configure_logging
@@ -48,6 +49,7 @@ KINDS = {
     "trades": (TRADES, TRADE_ORDER, TRADE_ORDER),
     "markers": (MARKERS, MARKER_ORDER, MARKER_ORDER),
 }
+HOUR = "hour"
 
 
 class Compactor:
@@ -118,7 +120,7 @@ class Compactor:
             return False
         swap = DaySwap(self._files, self._namespace, tree, date, self._abort)
         swap.forget_new()
-        outputs = [self._merge(session, name, swap, hour, hours[hour]) for hour in sorted(hours)]
+        outputs = self._merge(session, name, swap, hours)
         self._abort.at("merged")
         with self._ledger.exclusive():
             swap.replace(inputs, outputs)
@@ -134,28 +136,46 @@ class Compactor:
         return {hour: paths for hour, paths in found.items() if len(paths) > 1}
 
     def _merge(
-        self, session: SparkSession, name: str, swap: DaySwap, hour: str, paths: Sequence[str]
-    ) -> str:
-        """Write the rows of one hour as one file; return its path."""
+        self, session: SparkSession, name: str, swap: DaySwap, hours: Mapping[str, Sequence[str]]
+    ) -> list[str]:
+        """Write the rows of each hour as one file; return the paths.
+
+        All hours in one job: planning one for each took longer than the work, between two batches.
+        """
         schema, order, key = KINDS[name]
-        rows = session.read.schema(from_arrow_schema(schema)).parquet(
-            *(self._url + path for path in paths)
+        with_hour = schema.append(pa.field(HOUR, pa.string()))
+        inputs = [path for paths in hours.values() for path in paths]
+        rows = (
+            session.read.schema(from_arrow_schema(with_hour))
+            .option("basePath", self._url + swap.day)
+            .parquet(*(self._url + path for path in inputs))
         )
-        expected = sum(rows_in(self._files, path) for path in paths)
-        if _may_repeat(paths):
-            rows = rows.dropDuplicates(list(key))
-            expected = rows.count()
-        made = f"{swap.making}/{hour}"
-        ordered = rows.repartition(1).sortWithinPartitions(*order)
-        ordered.write.options(**PARQUET_OPTIONS, **COMMITTER).parquet(self._url + made)
-        (part,) = files_below(self._files, made)
-        written = rows_in(self._files, part)
-        if written != expected:
-            message = f"{hour} of {swap.new}: {written} rows instead of {expected}"
+        expected = {
+            hour: sum(rows_in(self._files, path) for path in paths) for hour, paths in hours.items()
+        }
+        if _may_repeat(inputs):
+            rows = rows.dropDuplicates([HOUR, *key])
+            expected = {f"{HOUR}={hour}": n for hour, n in rows.groupBy(HOUR).count().collect()}
+        ordered = rows.repartition(len(hours), HOUR).sortWithinPartitions(HOUR, *order)
+        writer = ordered.write.options(**PARQUET_OPTIONS, **COMMITTER).partitionBy(HOUR)
+        writer.parquet(self._url + swap.making)
+        made = {
+            posixpath.basename(folder): files_in(self._files, folder)
+            for folder in names_in(self._files, swap.making)
+        }
+        written = {
+            hour: sum(rows_in(self._files, path) for path in paths) for hour, paths in made.items()
+        }
+        if written != expected or any(len(paths) != 1 for paths in made.values()):
+            message = f"{swap.new}: rows by hour {written} instead of {expected}"
             raise SinkError(message)
-        target = f"{swap.new}/{hour}/{compacted_file(paths)}"
-        rename(self._files, part, target)
-        return target
+        targets = {
+            paths[0]: f"{swap.new}/{hour}/{compacted_file(hours[hour])}"
+            for hour, paths in made.items()
+        }
+        for part, target in sorted(targets.items()):
+            rename(self._files, part, target)
+        return sorted(targets.values())
 
 
 def _may_repeat(paths: Iterable[str]) -> bool:

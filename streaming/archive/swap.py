@@ -44,10 +44,11 @@ class DaySwap:
         self.new = f"{root}/new"
         """Folder of the compacted day while it is made: ``hour=HH/…`` below it."""
         self.making = f"{root}/making"
-        """Folder of what becomes a file of `new`."""
+        """Folder of what becomes the files of `new`: ``hour=HH/…`` below it."""
         self._old = f"{root}/old"
         self._root = root
-        self._day = day_folder(tree, date)
+        self.day = day_folder(tree, date)
+        """Folder that readers know."""
         self._note = swap_note(namespace, tree, date)
 
     def forget_new(self) -> None:
@@ -66,11 +67,11 @@ class DaySwap:
             OSError: if HDFS refuses, or one of the files is gone: then nothing was changed.
         """
         merged = sorted(inputs)
-        missing = set(merged) - set(files_below(self._files, self._day))
+        missing = set(merged) - set(files_below(self._files, self.day))
         missing |= set(outputs) ^ set(files_below(self._files, self.new))
         if missing:
             message = (
-                f"{sorted(missing)[0]} is not what it was: another compaction works on {self._day}"
+                f"{sorted(missing)[0]} is not what it was: another compaction works on {self.day}"
             )
             raise FileNotFoundError(message)
         write_replacing(self._files, self._note, orjson.dumps(merged))
@@ -84,21 +85,21 @@ class DaySwap:
         merged = {self._below_day(path) for path in read_note(self._files, self._note)}
         if exists(self._files, self.new):
             if not exists(self._files, self._old):
-                rename(self._files, self._day, self._old)
+                rename(self._files, self.day, self._old)
                 self._abort.at("old_away")
             for path in files_below(self._files, self._old):
                 name = path.removeprefix(self._old + "/")
                 if name not in merged:
                     rename(self._files, path, f"{self.new}/{name}")
                     self._abort.at("file_carried")
-            rename(self._files, self.new, self._day)
+            rename(self._files, self.new, self.day)
             self._abort.at("new_in_place")
         remove(self._files, self._root)
         self._abort.at("old_removed")
         remove(self._files, self._note)
 
     def _below_day(self, path: str) -> str:
-        return path.removeprefix(self._day + "/")
+        return path.removeprefix(self.day + "/")
 
 
 def finish_swaps(files: WebHDFS, namespace: Namespace) -> list[str]:

@@ -29,8 +29,9 @@ SPEED = 180.0
 """An exchange hour in 20 s."""
 TRADES_PER_S = 2_000
 MEMORY_DRIFT, BATCH_DRIFT = 0.05, 0.2
-# Candles are one file each; what a query needs to go on, and an archive that is compacted, are bounded.
-FILES_DRIFT = {"checkpoints": 0.1, "trades": 0.5, "markers": 0.5}
+# Candles are one file each. Bounded are the files that a query needs to go on, and those of an hour of an
+# archive that is compacted.
+FILES_DRIFT = {"checkpoints": 0.1, "trades": 0.1, "markers": 0.1}
 START_S, CATCH_UP_S, TELL_S = 180.0, 120.0, 60.0
 MODULES = {
     "producer": "producers",

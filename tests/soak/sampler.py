@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs_folders import files_below
 from local.memory import MIB, assign, resident_bytes
 from tests.soak.measure import Sample
 from tests.support.bundle import Bundle
@@ -40,6 +41,7 @@ class Sampler:
         self._settings = settings
         self._pids = pids
         self._urls = metrics_urls
+        self._hdfs = open_hdfs(settings.hdfs)
         self._begun_s = time.monotonic()
         self._is_over = threading.Event()
         self._threads = [
@@ -85,13 +87,29 @@ class Sampler:
                 self.batch[query].append((self._now_s(), seconds))
 
     def _look_at_files(self) -> None:
-        files = open_hdfs(self._settings.hdfs)
         root = self._settings.namespace.hdfs_root
-        counts: defaultdict[str, int] = defaultdict(int)
-        for path in files.find(root, detail=False):
-            counts[str(path).removeprefix(root).strip("/").split("/")[0]] += 1
-        for name, count in counts.items():
-            self.files[name].append((self._now_s(), float(count)))
+        paths = files_below(self._hdfs, root)
+        for name, count in files_of([path.removeprefix(root).strip("/") for path in paths]).items():
+            self.files[name].append((self._now_s(), count))
+
+
+def files_of(paths: Iterable[str]) -> dict[str, float]:
+    """Return how many files each folder has, or where they are kept by the hour, how many an hour. Pure.
+
+    An archive grows with every hour and is cut by its retention, after days; what must stay bounded
+    meanwhile is how many files an hour has.
+
+    Args:
+        paths: below the run's root.
+    """
+    counts: defaultdict[str, int] = defaultdict(int)
+    hours: defaultdict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        name, *folders = path.split("/")
+        counts[name] += 1
+        if len(folders) > 1 and folders[1].startswith("hour="):
+            hours[name].add("/".join(folders[:2]))
+    return {name: count / max(len(hours[name]), 1) for name, count in counts.items()}
 
 
 def batch_seconds(text: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.soak.measure import flatness
-from tests.soak.sampler import batch_seconds
+from tests.soak.sampler import batch_seconds, files_of
 from tests.support.eventually import eventually
 from tests.support.kept import End, Kept
 
@@ -86,3 +86,16 @@ def test_batch_times_are_read_from_a_scrape() -> None:
 {name}{{query="archive",part="triggerExecution"}} 2.0
 """
     assert batch_seconds(text) == {"candles": 0.5, "archive": 2.0}
+
+
+def test_files_are_counted_by_folder_and_where_kept_by_hour_as_files_an_hour() -> None:
+    archive = [
+        "trades/date=2026-01-01/hour=00/compacted-1.parquet",
+        "trades/date=2026-01-01/hour=01/a-0-00000.parquet",
+        "trades/date=2026-01-01/hour=01/a-1-00000.parquet",
+        "trades/date=2026-01-02/hour=01/a-2-00000.parquet",
+    ]
+    others = ["candles/date=2026-01-01/BTCUSDT-0-r0.parquet", "checkpoints/candles/offsets/1"]
+    assert files_of(archive) == {"trades": 4 / 3}
+    assert files_of([*archive, *others]) == {"trades": 4 / 3, "candles": 1.0, "checkpoints": 1.0}
+    assert files_of(["hdfs"]) == {"hdfs": 1.0}
