@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from conf.champion import ChampionSettings
+from conf.model import CELLS, ModelSettings
 from model.evaluation.champion import Champion, Model
 from model.evaluation.predictions import BASELINE
-from model.forecasters import FORECASTERS, NETWORKS, SPARK_FORECASTERS
+from model.forecasters import FORECASTERS, SPARK_FORECASTERS
 from model.forecasters.forecaster import Kind
+from model.forecasters.recurrent import Recurrent
 
 DEFAULT = "naive,rule,lstm,champion"
 ENSEMBLE = "ensemble"
@@ -26,7 +28,14 @@ def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
     Raises:
         UnknownModelError: if a member of the champion is not there.
     """
-    fitted: dict[str, Kind] = {**FORECASTERS, **SPARK_FORECASTERS, **NETWORKS}
+    # Read here: a Spark task elsewhere has another environment, and kept fits are named by them.
+    own = ModelSettings(threads=1)
+    networks = [Recurrent(cell, own) for cell in CELLS]
+    fitted: dict[str, Kind] = {
+        **FORECASTERS,
+        **SPARK_FORECASTERS,
+        **{network.name: network for network in networks},
+    }
     settings = settings or ChampionSettings()
     unknown = [name for name in settings.members if name not in fitted]
     if unknown:

@@ -11,6 +11,7 @@ from typer.main import get_command
 from conf.champion import ChampionSettings
 from model.evaluation.catalogue import DEFAULT, UnknownModelError, catalogue, choose
 from model.evaluation.champion import Champion
+from model.forecasters.recurrent import Recurrent
 from nexthour.cli import app
 
 pytestmark = pytest.mark.unit
@@ -27,8 +28,19 @@ def test_each_is_chosen_once_and_the_baseline_is_always_first() -> None:
 
 def test_all_are_all() -> None:
     assert names("all") == names("rule,all") == list(catalogue())
-    assert {"naive", "arima", "rf", "gbt", "lstm", "ensemble", "champion"} <= set(names("all"))
+    assert {"naive", "arima", "rf", "lstm", "gru", "bilstm", "ensemble", "champion"} <= set(
+        names("all")
+    )
     assert all(name == forecaster.name for name, forecaster in catalogue().items())
+
+
+def test_networks_carry_the_settings_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task elsewhere has another environment, and a kept fit must not be taken for another."""
+    monkeypatch.setenv("NEXTHOUR_MODEL_EPOCHS", "3")
+    networks = [model for model in catalogue().values() if isinstance(model, Recurrent)]
+    assert [network.name for network in networks] == ["lstm", "gru", "bilstm"]
+    settings = [network.settings for network in networks]
+    assert [(own.epochs, own.threads) for own in settings if own is not None] == [(3, 1)] * 3
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:

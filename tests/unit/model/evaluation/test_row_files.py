@@ -84,6 +84,17 @@ def test_other_bounds_settings_or_candles_are_other_rows(hours: Hours, tmp_path:
     assert len(names) == 4
 
 
+def test_a_column_from_outside_is_kept_with_its_mask(hours: Hours, tmp_path: Path) -> None:
+    told = np.random.default_rng(3).normal(size=len(hours.panel))
+    with_mood = Hours(hours.symbols, hours.panel.assign(x_mood=told))
+    settings = replace(SETTINGS, exogenous=("mood",))
+    kept = keep_rows(with_mood, TEST_FROM_MS, UNTIL_MS, settings, tmp_path)
+    assert kept.spec.exogenous == ("mood",)
+    assert_same(kept, make_rows(with_mood, TEST_FROM_MS, UNTIL_MS, settings))
+    without = make_rows(hours, TEST_FROM_MS, UNTIL_MS, SETTINGS)
+    assert kept.static.shape[1] == without.static.shape[1] + 2
+
+
 def test_what_was_cut_off_is_made_anew(
     hours: Hours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
