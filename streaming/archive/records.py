@@ -37,6 +37,8 @@ def judge_records(
 ) -> DataFrame:
     """Return decoded records with `rejection` (null: kept) and `is_late`, beside Kafka's columns.
 
+    Kafka's `value` stays only with the rejected ones, whose dead letter it becomes.
+
     A record that the candles query refuses for its age alone is late, not bad: it is kept.
     """
     ageless = candle.model_copy(update={"max_age_days": AGELESS_DAYS})
@@ -46,7 +48,8 @@ def judge_records(
         .withColumn("is_late", F.col("rejection").isNull() & (rejection(candle, speed) == TOO_OLD))
     )
     hour = F.col("trade_time_ms") - F.col("trade_time_ms") % HOUR_MS
-    return judged.withColumn(OPEN_MS, F.when(F.col("rejection").isNull(), hour))
+    raw = F.when(F.col("rejection").isNotNull(), F.col("value"))
+    return judged.withColumns({OPEN_MS: F.when(F.col("rejection").isNull(), hour), "value": raw})
 
 
 def is_trade() -> Column:
