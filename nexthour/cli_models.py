@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,9 @@ from nexthour.console import RUN_OPTION, fail, on_sigterm, told_in_one_line, var
 from nexthour.run_environment import environment_of_run
 
 app = typer.Typer()
+
+RECORDED_DAYS, MOST_RECORDED_DAYS = 30, 366
+"""A month of ten coins is 7,200 rows; a year of them is more than a page can draw."""
 
 _VERSION = typer.Argument(metavar="VERSION", help="As `nexthour models list` prints it.")
 
@@ -69,12 +73,27 @@ def evaluate(
             "cluster, a folder that all machines see.",
         ),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write league table and newest forecasts to Postgres.")
+    ] = False,
+    record_days: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=MOST_RECORDED_DAYS,
+            help="Last days of forecasts that --record keeps, of the champion or the best model.",
+        ),
+    ] = RECORDED_DAYS,
+    run: Annotated[str | None, RUN_OPTION] = None,
 ) -> None:
     """Fit models walking forward and score them on the hours that followed (docs/evaluation.md).
 
-    Interrupted, the same command goes on where it was. Exit codes: 0 written, 2 could not.
+    Interrupted, the same command goes on where it was. --run and --record-days count with --record
+    only. Exit codes: 0 written, 2 could not.
     """
     from nexthour.evaluate_command import EvaluateChoice, run_evaluate
+    from nexthour.evaluation_record import Recorder
 
     choice = EvaluateChoice(
         candles,
@@ -91,6 +110,8 @@ def evaluate(
     )
     signal.signal(signal.SIGTERM, on_sigterm)
     with told_in_one_line():
+        if record:
+            choice = replace(choice, recorder=Recorder.of_run(run, record_days, var_dir()))
         try:
             run_evaluate(choice)
         except KeyboardInterrupt as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from model.evaluation.hours import Hours, HoursError, read_hours
 from model.evaluation.plan import Fold, PlanError, plan_folds
 from model.evaluation.predictions import write_predictions
 from model.evaluation.projection.walk import ProjectionError
+from model.evaluation.record import Choices
 from model.evaluation.report import write_report
 from model.evaluation.row_files import keep_rows
 from model.evaluation.rows import Rows, make_rows
@@ -36,6 +37,7 @@ from model.evaluation.settings import EvaluationSettings
 from model.evaluation.walk import Done, Walk, Walked
 from model.evaluation.work import WalkError
 from model.forecasters.forecaster import ForecasterError
+from nexthour.evaluation_record import Recorder
 from nexthour.projection_command import project
 from nexthour.times import parse_time
 
@@ -51,6 +53,7 @@ class EvaluateChoice:
     test_from: str
     test_until: str
     out: Path
+    recorder: Recorder | None = field(default=None, kw_only=True)
     models: str = DEFAULT
     refit_every: str = "60d"
     seeds: int = 3
@@ -66,6 +69,9 @@ def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None
         LocalError: one line, if an option or the folder is wrong, or a model fails.
     """
     console = console or Console(highlight=False)
+    if choice.horizon is not None and choice.recorder is not None:
+        message = "--record is for the next hour's close: leave it out with --horizon"
+        raise LocalError(message)
     try:
         if choice.horizon is None:
             _evaluate(choice, console)
@@ -106,6 +112,8 @@ def _evaluate(choice: EvaluateChoice, console: Console) -> None:
         until,
         refit_hours(choice.refit_every) * HOUR_MS,
     )
+    if choice.recorder is not None:
+        choice.recorder.get_ready()
     hours = read_hours(choice.candles, settings.exogenous)
     folds = _folds_of_data(hours, plan_folds(hours.first_ms, *bounds, settings), choice)
     choice.out.mkdir(parents=True, exist_ok=True)
@@ -132,6 +140,10 @@ def _evaluate(choice: EvaluateChoice, console: Console) -> None:
         message = f"the predictions are in {choice.out}, but there is no report: {error}"
         raise LocalError(message) from error
     _say(walked, hours, until, choice.out, console)
+    if choice.recorder is not None:
+        data = hours.digest(hours.last_ms + HOUR_MS)
+        asked = Choices(bounds[0], bounds[-1] // HOUR_MS, seeds, data)
+        choice.recorder.record(asked, walked.predictions, choice.out, console)
 
 
 def _seeds(count: int) -> list[int]:

@@ -4,8 +4,8 @@ A query that fails is started again from its checkpoint, for ever, while the oth
 alarm. What no restart heals (`StartError`) ends the application with one line and code 2; a Spark that is
 gone ends it with 1, and whoever started it (systemd, Kubernetes, a person) starts it anew.
 
-What runs beside the queries (the monitor) runs in threads of its own: it waits for what is away instead of
-failing, and no failure of it ends a query.
+What runs beside the queries (the monitor, the repairs, the daily analysis) runs in threads of its own: it
+waits for what is away instead of failing, and no failure of it ends a query.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 RunBeside = Callable[[PipelineContext, threading.Event], None]
+RunInSession = Callable[["SparkSession", PipelineContext, threading.Event], None]
 
 OK, FAILED, CANNOT_START = 0, 1, 2
 POLL_S = 0.2
@@ -51,7 +52,10 @@ BESIDE_STOP_S = 8.0
 
 
 def run(
-    name: str, queries: Mapping[str, Query], beside: Mapping[str, RunBeside] | None = None
+    name: str,
+    queries: Mapping[str, Query],
+    beside: Mapping[str, RunBeside] | None = None,
+    in_session: Mapping[str, RunInSession] | None = None,
 ) -> int:
     """Run queries until SIGTERM, SIGINT or an error that no restart heals; return the exit code.
 
@@ -59,6 +63,7 @@ def run(
         name: the application's name in Spark's tools.
         queries: the queries by name, which is also their scheduler pool.
         beside: what else to run, by its name, until the event that it is given is set.
+        in_session: the same of what runs jobs in the queries' Spark session.
 
     Returns:
         0 after a signal, 1 if Spark was lost, 2 if a query or the application cannot start.
@@ -68,7 +73,7 @@ def run(
     try:
         context = PipelineContext.from_environment()
         check_stores(context)
-        return _run(name, queries, beside or {}, context, stop)
+        return _run(name, queries, beside or {}, in_session or {}, context, stop)
     except (ValidationError, StartError) as error:
         return _say(name, one_line(error), CANNOT_START)
 
@@ -77,6 +82,7 @@ def _run(
     name: str,
     queries: Mapping[str, Query],
     beside: Mapping[str, RunBeside],
+    in_session: Mapping[str, RunInSession],
     context: PipelineContext,
     stop: threading.Event,
 ) -> int:
@@ -100,6 +106,8 @@ def _run(
             session = build_session(name, context.spark, context.hdfs)
         except Exception as error:  # Spark raises whatever its gateway meets
             return _say(name, f"Spark did not start: {one_line(error)}", CANNOT_START)
+        with_session = {part: partial(run, session) for part, run in in_session.items()}
+        stack.enter_context(_running_beside(with_session, context, stop))
         application = _Application(session, context, stop, reports)
         failure = application.run(queries)
         for voice in alarms.values():

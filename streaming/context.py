@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from conf.analysis import AnalysisSettings
 from conf.names import Namespace
 from conf.settings import (
     ArchiveSettings,
@@ -35,6 +36,7 @@ class PipelineContext:
     forecast: ForecastSettings
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     supervision: SupervisionSettings = field(default_factory=SupervisionSettings)
+    analysis: AnalysisSettings = field(default_factory=AnalysisSettings)
 
     @property
     def namespace(self) -> Namespace:

@@ -1,4 +1,4 @@
-"""One Spark application with all queries; the monitor and the repairs beside them."""
+"""One Spark application with all queries; the monitor, the repairs and the daily analysis beside them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 
 from nexthour.launchers.parts import archive_query, candles_query, forecast_query
 from streaming import monitor
+from streaming.analysis import watch as analysis
 from streaming.application import run
-from streaming.repair import watch
+from streaming.repair import watch as repair
 
 
 def main() -> int:
@@ -19,7 +20,8 @@ def main() -> int:
             "forecasts": forecast_query(),
             "archive": archive_query(),
         },
-        {monitor.NAME: monitor.run, watch.NAME: watch.run},
+        {monitor.NAME: monitor.run, repair.NAME: repair.run},
+        {analysis.NAME: analysis.run},
     )
 
 

@@ -100,6 +100,14 @@ def test_both_roles_may_use_what_is_new(postgres: PostgresSettings, namespace: N
         "has_column_privilege('nexthour_reader', 'feed_status', 'exchange_time', 'SELECT')"
     )
     assert fetch(postgres, namespace, granted) == [(True, False, True, True)]
+    all_tables = (
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'v') "
+        "AND relnamespace = current_schema()::regnamespace AND relname <> 'alembic_version' "
+        "AND NOT (has_table_privilege('nexthour_reader', oid, 'SELECT') "
+        "AND NOT has_table_privilege('nexthour_reader', oid, 'INSERT') "
+        "AND (relkind = 'v' OR has_table_privilege('nexthour_writer', oid, 'INSERT')))"
+    )
+    assert fetch(postgres, namespace, all_tables) == []
 
 
 def test_server_that_is_away_is_an_error_of_the_client(namespace: Namespace) -> None:

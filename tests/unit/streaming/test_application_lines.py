@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from conf.settings import RunSettings
 from nexthour.launchers import pipeline
 from streaming import monitor
+from streaming.analysis import watch as analysis
 from streaming.application import _running_beside
 from streaming.failures import one_line
 from streaming.repair import watch
@@ -76,7 +77,7 @@ def test_what_runs_beside_ends_with_the_queries_and_cannot_end_them() -> None:
     assert ended == [(True, True)]
 
 
-def test_the_pipeline_runs_monitor_and_repairs_beside_its_queries(
+def test_the_pipeline_runs_monitor_repairs_and_analysis_beside_its_queries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: list[tuple[dict[str, object], ...]] = []
@@ -87,6 +88,7 @@ def test_the_pipeline_runs_monitor_and_repairs_beside_its_queries(
 
     monkeypatch.setattr(pipeline, "run", take)
     assert pipeline.main() == 0
-    ((_, queries, beside),) = given
+    ((_, queries, beside, in_session),) = given
     assert list(queries) == ["candles", "forecasts", "archive"]
     assert beside == {"monitor": monitor.run, "repair": watch.run}
+    assert in_session == {"analysis": analysis.run}

@@ -1,0 +1,1 @@
+"""Hourly history → what the dashboard's analysis shows: days, weeks, volatility, correlation, patterns."""
