@@ -32,6 +32,8 @@ class Windows:
         sigma: hourly volatility.
         last_close: quote units.
         z: target in sigmas.
+        week_ago: return of the target's hour a week before, in sigmas, NaN where unknown; only a
+            seasonal baseline takes it, no network.
     """
 
     symbols: npt.NDArray[np.object_]
@@ -40,6 +42,7 @@ class Windows:
     sigma: npt.NDArray[np.float64]
     last_close: npt.NDArray[np.float64]
     z: npt.NDArray[np.float64]
+    week_ago: npt.NDArray[np.float64] | None = None
 
 
 def network_inputs(
@@ -48,12 +51,14 @@ def network_inputs(
     coin: npt.NDArray[np.int32],
     spec: FeatureSpec,
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return stored columns as the network's named inputs."""
+    """Return stored columns as the network's named inputs: views, where the types fit."""
     return {
-        "sequence": sequence.reshape(-1, CONTEXT_HOURS, spec.sequence_width).astype(np.float32),
-        "static": static[:, : spec.own_width].astype(np.float32),
-        "connected": static[:, spec.own_width :].astype(np.float32),
-        "coin": coin.astype(np.int32),
+        "sequence": sequence.reshape(-1, CONTEXT_HOURS, spec.sequence_width).astype(
+            np.float32, copy=False
+        ),
+        "static": static[:, : spec.own_width].astype(np.float32, copy=False),
+        "connected": static[:, spec.own_width :].astype(np.float32, copy=False),
+        "coin": coin.astype(np.int32, copy=False),
     }
 
 

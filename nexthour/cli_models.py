@@ -59,7 +59,19 @@ def evaluate(
         int, typer.Option(metavar="N", help="Fits of each model that has a seed; averaged.")
     ] = 3,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; unset: one per core.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Spark tasks at once, one thread each; unset: one per core. 1: this process alone.",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where features and finished fits are kept; unset: OUT/cache. With Spark on a "
+            "cluster, a folder that all machines see.",
+        ),
     ] = None,
     record: Annotated[
         bool, typer.Option("--record", help="Write league table and newest forecasts to Postgres.")
@@ -94,6 +106,7 @@ def evaluate(
         seeds,
         workers,
         horizon,
+        cache,
     )
     signal.signal(signal.SIGTERM, on_sigterm)
     with told_in_one_line():

@@ -30,9 +30,12 @@ from model.evaluation.predictions import write_predictions
 from model.evaluation.projection.walk import ProjectionError
 from model.evaluation.record import Choices
 from model.evaluation.report import write_report
+from model.evaluation.row_files import keep_rows
 from model.evaluation.rows import Rows, make_rows
+from model.evaluation.session import EvaluationSession
 from model.evaluation.settings import EvaluationSettings
-from model.evaluation.walk import Done, Walk, Walked, WalkError
+from model.evaluation.walk import Done, Walk, Walked
+from model.evaluation.work import WalkError
 from model.forecasters.forecaster import ForecasterError
 from nexthour.evaluation_record import Recorder
 from nexthour.projection_command import project
@@ -56,6 +59,7 @@ class EvaluateChoice:
     seeds: int = 3
     workers: int | None = None
     horizon: str | None = None
+    cache: Path | None = None
 
 
 def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None:
@@ -90,7 +94,7 @@ def run_evaluate(choice: EvaluateChoice, console: Console | None = None) -> None
     ) as error:
         raise LocalError(str(error)) from error
     except OSError as error:
-        message = f"cannot write to {choice.out}: {error.strerror or error}"
+        message = f"cannot write to {error.filename or choice.out}: {error.strerror or error}"
         raise LocalError(message) from error
 
 
@@ -113,23 +117,18 @@ def _evaluate(choice: EvaluateChoice, console: Console) -> None:
     hours = read_hours(choice.candles, settings.exogenous)
     folds = _folds_of_data(hours, plan_folds(hours.first_ms, *bounds, settings), choice)
     choice.out.mkdir(parents=True, exist_ok=True)
-    rows = _rows(hours, folds, settings, console)
-    walk = Walk(
-        hours,
-        rows,
-        folds,
-        models,
-        seeds,
-        settings,
-        cache=choice.out / "cache",
-        workers=choice.workers or os.cpu_count() or 1,
-    )
-    console.print(
-        f" {len(folds)} fits of {len(walk.forecasters)} models, {len(walk.tasks)} tasks on "
-        f"{walk.workers} workers; interrupted, the same command goes on",
-        soft_wrap=True,
-    )
-    walked = _with_progress(walk, console)
+    cache = choice.cache or choice.out / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    workers = choice.workers or os.cpu_count() or 1
+    rows = _rows(hours, folds, settings, console, cache if workers > 1 else None)
+    with EvaluationSession(workers, cache) as spark:
+        walk = Walk(hours, rows, folds, models, seeds, settings, cache, spark.get, workers)
+        console.print(
+            f" {len(folds)} fits of {len(walk.forecasters)} models, {len(walk.tasks)} tasks on "
+            f"{workers} workers; interrupted, the same command goes on",
+            soft_wrap=True,
+        )
+        walked = _with_progress(walk, console)
     if walked.predictions.empty:
         message = "no coin has an hour to test: its close and the next one must be in --candles"
         raise LocalError(message)
@@ -183,8 +182,13 @@ def _folds_of_data(
 
 
 def _rows(
-    hours: Hours, folds: tuple[Fold, ...], settings: EvaluationSettings, console: Console
+    hours: Hours,
+    folds: tuple[Fold, ...],
+    settings: EvaluationSettings,
+    console: Console,
+    cache: Path | None,
 ) -> Rows:
+    """Return the rows of all folds, as files below `cache` if one is given."""
     first = min(fold.train_from_ms for fold in folds)
     last = folds[-1].test_until_ms
     total = (min(last, hours.last_ms + HOUR_MS) - first) // HOUR_MS
@@ -195,7 +199,9 @@ def _rows(
         def on_hours(done: int) -> None:
             progress.update(task, completed=done)
 
-        return make_rows(hours, first, last, settings, on_hours)
+        if cache is None:
+            return make_rows(hours, first, last, settings, on_hours)
+        return keep_rows(hours, first, last, settings, cache, on_hours)
 
 
 def _with_progress(walk: Walk, console: Console) -> Walked:
@@ -206,7 +212,7 @@ def _with_progress(walk: Walk, console: Console) -> Walked:
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    # No thread that draws: workers are forked meanwhile, and must not inherit its lock.
+    # No thread that draws: Spark's JVM is forked meanwhile, and must not inherit its lock.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("", total=len(walk.tasks))
         progress.refresh()

@@ -39,7 +39,7 @@ def build_session(
         app_name: shown by Spark's own tools.
         spark: master, memory and jars, used only where spark-submit did not decide.
         hdfs: the default file system.
-        options: more of Spark's own, for the application that is started.
+        options: further properties, which win over those of the file.
     """
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
@@ -49,8 +49,6 @@ def build_session(
         jars = ",".join(str(jar) for jar in sorted(spark.jars_dir.resolve().glob("*.jar")))
         arguments = ["--master", spark.master, "--properties-file", str(DEFAULTS_FILE)]
         arguments += ["--driver-memory", spark.driver_memory]
-        for name, value in (options or {}).items():
-            arguments += ["--conf", f"{name}={value}"]
         if jars:
             arguments += ["--jars", jars]
         # Workers run this interpreter with its packages, not whatever `python3` is on the path.
@@ -66,6 +64,8 @@ def build_session(
         .config("spark.hadoop.fs.defaultFS", hdfs.url)
         .config("spark.sql.shuffle.partitions", str(spark.shuffle_partitions))
     )
+    for name, value in (options or {}).items():
+        builder = builder.config(name, value)
     if POOLS_FILE.is_file():  # a plain path would be looked for on HDFS
         builder = builder.config("spark.scheduler.allocation.file", POOLS_FILE.as_uri())
     session = builder.getOrCreate()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from conf.champion import ChampionSettings
+from conf.model import CELLS, ModelSettings
 from model.evaluation.champion import Champion, Model
 from model.evaluation.predictions import BASELINE
-from model.forecasters import FORECASTERS, NETWORKS
+from model.forecasters import FORECASTERS, SPARK_FORECASTERS
+from model.forecasters.forecaster import Kind
+from model.forecasters.recurrent import Recurrent
 
 DEFAULT = "naive,rule,lstm,champion"
+ENSEMBLE = "ensemble"
+"""The champion's members and nothing else: what λ, guard and calibration add is the difference."""
 
 
 class UnknownModelError(Exception):
@@ -15,7 +20,7 @@ class UnknownModelError(Exception):
 
 
 def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
-    """Return all models by name; importing them needs no TensorFlow.
+    """Return all models by name; importing them needs neither TensorFlow nor Spark.
 
     Args:
         settings: of the champion; by default those of the environment.
@@ -23,7 +28,14 @@ def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
     Raises:
         UnknownModelError: if a member of the champion is not there.
     """
-    fitted = {**FORECASTERS, **NETWORKS}
+    # Read here: a Spark task elsewhere has another environment, and kept fits are named by them.
+    own = ModelSettings(threads=1)
+    networks = [Recurrent(cell, own) for cell in CELLS]
+    fitted: dict[str, Kind] = {
+        **FORECASTERS,
+        **SPARK_FORECASTERS,
+        **{network.name: network for network in networks},
+    }
     settings = settings or ChampionSettings()
     unknown = [name for name in settings.members if name not in fitted]
     if unknown:
@@ -32,8 +44,13 @@ def catalogue(settings: ChampionSettings | None = None) -> dict[str, Model]:
             f"there are {', '.join(fitted)}"
         )
         raise UnknownModelError(message)
-    champion = Champion(tuple(fitted[name] for name in settings.members), settings)
-    return {**fitted, champion.name: champion}
+    members = tuple(fitted[name] for name in settings.members)
+    plain = {"is_shrunk": False, "is_guarded": False, "is_calibrated": False}
+    composed = (
+        Champion(members, settings.model_copy(update=plain), ENSEMBLE),
+        Champion(members, settings),
+    )
+    return {**fitted, **{model.name: model for model in composed}}
 
 
 def choose(names: str, settings: ChampionSettings | None = None) -> list[Model]:

@@ -19,7 +19,7 @@ from conf.champion import CHAMPION, ChampionSettings
 from model.conformal import calibrate_coins
 from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
-from model.forecasters.forecaster import LEVELS, Forecaster
+from model.forecasters.forecaster import LEVELS, Kind
 from model.guard import guard_coins
 from model.shrinkage import choose_weight, shrink
 from model.stable import is_depegged
@@ -37,15 +37,15 @@ class Champion:
     Attributes:
         members: forecasters, in the order of the settings.
         settings: what happens to their mean.
+        name: as in `--models`.
     """
 
-    name = CHAMPION
-
-    members: tuple[Forecaster, ...]
+    members: tuple[Kind, ...]
     settings: ChampionSettings
+    name: str = CHAMPION
 
 
-Model = Forecaster | Champion
+Model = Kind | Champion
 """What `--models` may name."""
 
 

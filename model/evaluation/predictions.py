@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from conf.names import HOUR_MS
 from model.baselines import empirical_quantiles, ewma_bands
+from model.evaluation.picked import Picked, Positions, pick_rows
 from model.evaluation.plan import Fold
 from model.evaluation.rows import Rows
 from model.forecasters.forecaster import LEVELS
 from model.stable import StableRule, fit_stable
 
 Floats = npt.NDArray[np.float64]
-Positions = npt.NDArray[np.int64]
 
 BASELINE = "naive"
 PRICES = ("last_close", "q05", "q25", "q50", "q75", "q95", "actual_close")
@@ -38,33 +38,20 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Ground:
+class Ground(Picked):
     """What all models of one fit share: its rows and the forecast that needs no model.
 
     Attributes:
-        train: rows of volatile coins with features and a target, before the embargo.
-        validation: the same of the last days before the fit.
-        tested: rows that are scored: their next close exists.
-        featured: which of `tested` a forecaster is asked for.
         baseline: (tested, levels) prices: the last close with EWMA bands.
         stable: (tested, levels) prices of the stable coins' rule; NaN in other rows.
         stable_validation: rows of stable coins, usable, in the hours that validate.
         stable_seed: (stable_validation, levels) prices of the same rule there.
     """
 
-    train: Positions
-    validation: Positions
-    tested: Positions
-    featured: npt.NDArray[np.bool_]
     baseline: Floats
     stable: Floats
     stable_validation: Positions
     stable_seed: Floats
-
-    @property
-    def asked(self) -> Positions:
-        """Rows that a forecaster is asked for."""
-        return self.tested[self.featured]
 
     def prices(self, rows: Rows, model: str, quantiles: Floats) -> Floats:
         """Return (tested, levels) prices of one model.
@@ -89,28 +76,18 @@ def lay_ground(rows: Rows, fold: Fold) -> Ground:
     Raises:
         ValueError: if no volatile coin has a row to train on or to validate with.
     """
-    has_target = (rows.feature >= 0) & np.isfinite(rows.z)
+    picked = pick_rows(rows, fold)
     trains = rows.between(fold.train_from_ms, fold.train_until_ms)
-    train = np.flatnonzero(has_target & trains)
     validates = rows.between(fold.validation_from_ms, fold.validation_until_ms)
-    validation = np.flatnonzero(has_target & validates)
-    if not len(train) or not len(validation):
-        message = (
-            f"fit {fold.number + 1} has {len(train)} rows to train on and {len(validation)} to "
-            "validate with: every volatile coin is without usable hours there"
-        )
-        raise ValueError(message)
-    is_tested = rows.between(fold.test_from_ms, fold.test_until_ms) & np.isfinite(rows.next_close)
-    tested = np.flatnonzero(is_tested)
-    bases = _bases(rows, train, trains)
+    bases = _bases(rows, picked.train, trains)
     stable_validation = np.flatnonzero(validates & rows.is_stable & rows.is_usable)
     return Ground(
-        train,
-        validation,
-        tested,
-        rows.feature[tested] >= 0,
-        _baseline(rows, tested, trains, bases),
-        _stable(rows, tested, trains, bases),
+        picked.train,
+        picked.validation,
+        picked.tested,
+        picked.featured,
+        _baseline(rows, picked.tested, trains, bases),
+        _stable(rows, picked.tested, trains, bases),
         stable_validation,
         _stable(rows, stable_validation, trains, bases),
     )

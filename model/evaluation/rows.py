@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,10 @@ from model.features import CONTEXT_HOURS, VOLATILITY_HOURS, FeatureSpec, build_r
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+WEEK_HOURS = 168
+
+Place = Callable[[str, tuple[int, int]], npt.NDArray[np.float32]]
+"""Gives room of a shape for the feature of a name."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,12 @@ class Rows:
         close: of the input hour, quote units.
         next_close: of the hour after, NaN where it does not exist.
         z: log(next close / close) / sigma, NaN where not known or one of both hours is bad.
+        week_ago: log-return of the target's hour a week before / sigma, NaN where not known.
         reason: why the row is refused; None if it is usable.
         feature: position in `sequence` and `static`, -1 without features.
         sequence: (m, steps × features) float32.
         static: (m, features) float32.
+        folder: where the same rows lie as files; None where they are in memory only.
     """
 
     spec: FeatureSpec
@@ -48,10 +55,12 @@ class Rows:
     close: Floats
     next_close: Floats
     z: Floats
+    week_ago: Floats
     reason: npt.NDArray[np.object_]
     feature: npt.NDArray[np.int64]
     sequence: npt.NDArray[np.float32]
     static: npt.NDArray[np.float32]
+    folder: Path | None = None
 
     @property
     def is_stable(self) -> Flags:
@@ -86,6 +95,7 @@ class Rows:
             sigma=self.sigma[chosen],
             last_close=self.close[chosen],
             z=self.z[chosen] if with_targets else unknown,
+            week_ago=self.week_ago[chosen],
         )
 
 
@@ -105,7 +115,7 @@ class _Made:
         for row, position in enumerate(np.flatnonzero(featured), self.count):
             self.sequence[row] = frame["sequence"].iat[position]
             self.static[row] = frame["static"].iat[position]
-        numbers = frame[["open_time_ms", "coin", "sigma", "close", "next_close"]]
+        numbers = frame[["open_time_ms", "coin", "sigma", "close", "next_close", "week_ago"]]
         self.frames.append(
             numbers.assign(
                 z=frame["target_z"],
@@ -125,11 +135,16 @@ class _Made:
             close=frame["close"].to_numpy(dtype=np.float64),
             next_close=frame["next_close"].to_numpy(dtype=np.float64),
             z=frame["z"].to_numpy(dtype=np.float64),
+            week_ago=(frame["week_ago"] / frame["sigma"]).to_numpy(dtype=np.float64),
             reason=frame["reason"].to_numpy(dtype=object),
             feature=frame["feature"].to_numpy(dtype=np.int64),
             sequence=self.sequence[: self.count],
             static=self.static[: self.count],
         )
+
+
+def _in_memory(_name: str, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    return np.empty(shape, dtype=np.float32)
 
 
 def make_rows(
@@ -138,6 +153,7 @@ def make_rows(
     until_ms: int,
     settings: EvaluationSettings,
     on_hours: Callable[[int], None] = lambda _: None,
+    place: Place = _in_memory,
 ) -> Rows:
     """Make the rows of all input hours from `from_ms` to before `until_ms`.
 
@@ -147,16 +163,18 @@ def make_rows(
         until_ms: likewise; hours after the data's end are left out.
         settings: chunk size, stable coins, lead.
         on_hours: told how many hours are done after each chunk.
+        place: where the features are put; the result holds as many rows of it as there are.
     """
     stable = tuple(s for s in settings.stable_symbols if s in hours.symbols)
     spec = FeatureSpec(hours.symbols, settings.lead_symbol, stable, settings.exogenous)
     until_ms = min(until_ms, hours.last_ms + HOUR_MS)
-    closes = _closes(hours, from_ms, until_ms)
+    closes = _closes(hours, hours.panel, from_ms, until_ms)
     kept = np.isfinite(closes[:-1])
     featured = int(kept[:, [symbol not in stable for symbol in spec.symbols]].sum())
+    week_ago = _week_ago(hours, from_ms, until_ms)
     made = _Made(
-        np.empty((featured, CONTEXT_HOURS * spec.sequence_width), dtype=np.float32),
-        np.empty((featured, spec.static_width), dtype=np.float32),
+        place("sequence", (featured, CONTEXT_HOURS * spec.sequence_width)),
+        place("static", (featured, spec.static_width)),
     )
     for start in range(from_ms, until_ms, settings.chunk_hours * HOUR_MS):
         stop = min(start + settings.chunk_hours * HOUR_MS, until_ms)
@@ -165,6 +183,7 @@ def make_rows(
         frame = build_rows(panel, spec.symbols, range(start, stop, HOUR_MS), spec=spec)
         frame["close"] = closes[first:last].ravel()
         frame["next_close"] = closes[first + 1 : last + 1].ravel()
+        frame["week_ago"] = week_ago[first:last].ravel()
         made.add(frame[frame["close"].notna()], spec)
         on_hours(last)
     return made.rows(spec)
@@ -175,14 +194,21 @@ def _slice(panel: pd.DataFrame, from_ms: int, until_ms: int) -> pd.DataFrame:
     return panel.iloc[first:last]
 
 
-def _closes(hours: Hours, from_ms: int, until_ms: int) -> Floats:
+def _closes(hours: Hours, panel: pd.DataFrame, from_ms: int, until_ms: int) -> Floats:
     """Return closes (hour, coin) with one hour more at the end; NaN where there is none."""
     count = max((until_ms - from_ms) // HOUR_MS, 0) + 1
     closes = np.full((count, len(hours.symbols)), np.nan)
-    panel = hours.panel
     hour = (panel["open_time_ms"].to_numpy() - from_ms) // HOUR_MS
     close = panel["close"].to_numpy()
     kept = (hour >= 0) & (hour < count) & np.isfinite(close) & (close > 0)
     coin = pd.Index(hours.symbols).get_indexer(pd.Index(panel["symbol"]))
     closes[hour[kept], coin[kept]] = close[kept]
     return closes
+
+
+def _week_ago(hours: Hours, from_ms: int, until_ms: int) -> Floats:
+    """Return log-returns (hour, coin) of the hours a week before the targets; NaN where unknown."""
+    week = WEEK_HOURS * HOUR_MS
+    valid = hours.panel[hours.panel["is_valid"]]
+    steps: Floats = np.diff(np.log(_closes(hours, valid, from_ms - week, until_ms - week)), axis=0)
+    return steps

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import resource
 import time
+import uuid
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,22 +15,23 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from model.evaluation.peak import Peak
+from model.evaluation.picked import Picked
 from model.evaluation.plan import Fold
-from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
 from model.evaluation.settings import EvaluationSettings
-from model.forecasters.forecaster import LEVELS, Fitted, Forecaster, ForecasterError
+from model.evaluation.source_digest import source_digest
+from model.forecasters.forecaster import LEVELS, Fitted, Forecaster, ForecasterError, Kind
 
 Floats = npt.NDArray[np.float64]
 
 BLOCK_ROWS = 4096
 """Rows of one call of a forecaster, always: another number could change the last bit of a sum."""
 
-_MODEL = Path(__file__).parents[1]
 _SHARED = (
-    *("features.py", "feature_spec.py", "grid.py", "dataset.py", "baselines.py", "stable.py"),
-    *("network.py", "training.py", "shrinkage.py"),
-    *(f"evaluation/{name}.py" for name in ("hours", "plan", "predictions", "rows", "tasks")),
+    *("features.py", "feature_spec.py", "grid.py", "exogenous.py", "dataset.py", "baselines.py"),
+    *("stable.py", "network.py", "training.py", "shrinkage.py"),
+    *(f"evaluation/{name}.py" for name in ("hours", "picked", "plan", "rows", "tasks")),
 )
 
 
@@ -37,7 +39,7 @@ _SHARED = (
 class Task:
     """What is to be fitted; `seed` is 0 for a model that does not depend on it."""
 
-    forecaster: Forecaster
+    forecaster: Kind
     fold: Fold
     seed: int
 
@@ -51,7 +53,7 @@ class Scored:
         validation: (validation, levels) of z; what composes models starts from it.
         fit_s: wall seconds of the fit.
         score_s: wall seconds of scoring what was asked.
-        peak_mib: highest resident memory of the process meanwhile, the rows of all fits included.
+        peak_mib: highest resident memory of the process meanwhile, the rows that it read included.
     """
 
     quantiles: Floats
@@ -61,28 +63,41 @@ class Scored:
     peak_mib: int
 
 
-def run_task(task: Task, rows: Rows, ground: Ground) -> Scored:
-    """Fit on the ground's training rows, score its test rows and those that validated it.
+def run_task(
+    task: Task, rows: Rows, picked: Picked, forecaster: Forecaster, beside: Sequence[int] = ()
+) -> Scored:
+    """Fit on the picked training rows, score the test rows and those that validated it.
 
-    No target is handed over for scoring.
+    No target is handed over for scoring. One thread, whatever the machine: sums over another number
+    of threads differ in their last bits.
+
+    Args:
+        task: what is fitted.
+        rows: that `picked` counts in.
+        picked: the rows of the task's fold.
+        forecaster: the task's own, or what it is on a Spark session.
+        beside: processes whose memory counts, too.
 
     Raises:
         ForecasterError: if a quantile is no number or quantiles cross.
     """
-    _forget_peak()
-    train = rows.windows(ground.train, with_targets=True)
-    validation = rows.windows(ground.validation, with_targets=True)
-    began = time.monotonic()
-    fitted = task.forecaster.fit(train, validation, task.seed)
-    trained = time.monotonic()
-    quantiles = _score(fitted, rows, ground.asked)
-    scored = time.monotonic()
-    validated = _score(fitted, rows, ground.validation)
+    from threadpoolctl import threadpool_limits
+
+    peak = Peak(beside)
+    with threadpool_limits(1):
+        train = rows.windows(picked.train, with_targets=True)
+        validation = rows.windows(picked.validation, with_targets=True)
+        began = time.monotonic()
+        fitted = forecaster.fit(train, validation, task.seed)
+        trained = time.monotonic()
+        quantiles = _score(fitted, rows, picked.asked)
+        scored = time.monotonic()
+        validated = _score(fitted, rows, picked.validation)
     for found in (quantiles, validated):
         if not np.isfinite(found).all() or (np.diff(found, axis=1) < 0).any():
-            message = f"{task.forecaster.name}: its quantiles are not finite or not in rising order"
+            message = f"{forecaster.name}: its quantiles are not finite or not in rising order"
             raise ForecasterError(message)
-    return Scored(quantiles, validated, trained - began, scored - trained, peak_mib())
+    return Scored(quantiles, validated, trained - began, scored - trained, peak.mib())
 
 
 def _score(fitted: Fitted, rows: Rows, asked: npt.NDArray[np.int64]) -> Floats:
@@ -95,33 +110,19 @@ def _score(fitted: Fitted, rows: Rows, asked: npt.NDArray[np.int64]) -> Floats:
     return quantiles
 
 
-def _forget_peak() -> None:
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (man proc_pid_clear_refs)
-    except OSError:  # not Linux, or not allowed: the peak of the whole process is told instead
-        return
-
-
-def peak_mib() -> int:
-    """Return the highest resident memory of this process, MiB."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) // 1024
-
-
 class Cache:
-    """Scored tasks in a folder, each named by all that it is a function of."""
+    """Scored tasks in a folder, each named by all that it is a function of.
+
+    Several processes may write to it, the same task included: files appear whole.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, key: str, task: Task) -> Path:
         """Return the file of a task."""
-        return self._folder / f"{task.forecaster.name}-{task.fold.number}-{task.seed}-{key}.npz"
+        return self.folder / f"{task.forecaster.name}-{task.fold.number}-{task.seed}-{key}.npz"
 
     def load(self, key: str, task: Task) -> Scored | None:
         """Return what was kept; None if nothing was, or if the file is damaged."""
@@ -140,8 +141,8 @@ class Cache:
 
     def save(self, key: str, task: Task, scored: Scored) -> None:
         """Keep a result; a file is whole or absent."""
-        partial = self.path(key, task).with_suffix(".partial")
-        with partial.open("wb") as file:
+        partial = self.folder / f"{uuid.uuid4().hex}.partial"
+        with partial.open("xb") as file:
             cost = np.array([scored.fit_s, scored.score_s, scored.peak_mib])
             np.savez(file, quantiles=scored.quantiles, validation=scored.validation, cost=cost)
         partial.replace(self.path(key, task))
@@ -169,10 +170,10 @@ def task_key(task: Task, rows: Rows, candles: str, settings: EvaluationSettings)
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
-def _code_digest(forecaster: Forecaster) -> str:
+def _code_digest(forecaster: Kind) -> str:
     """Return SHA-256 of the code that a result depends on: a changed model is fitted anew."""
     own = Path(inspect.getfile(type(forecaster)))
-    files = [_MODEL / name for name in _SHARED] + [own]
+    files = [own]
     if own.parent.name == "forecasters":  # which share helpers
         files += sorted(own.parent.glob("*.py"))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    return source_digest(_SHARED, files)

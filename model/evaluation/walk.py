@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
+import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from conf.champion import CHAMPION
 from conf.names import HOUR_MS
 from model.evaluation.champion import Champion, Composition, Model, Said, compose
 from model.evaluation.hours import Hours
@@ -24,15 +22,13 @@ from model.evaluation.predictions import Ground, lay_ground, prediction_frame
 from model.evaluation.rows import Rows
 from model.evaluation.runs import Run
 from model.evaluation.settings import EvaluationSettings
-from model.evaluation.tasks import Cache, Scored, Task, run_task, task_key
-from model.forecasters.forecaster import Forecaster
+from model.evaluation.spark_work import work_by_spark, work_in_tasks
+from model.evaluation.tasks import Cache, Scored, Task, task_key
+from model.evaluation.work import Job, WalkError, work_here
+from model.forecasters.forecaster import Kind
 
-WORKERS_LOG = "workers.log"
-STDERR = 2
-
-
-class WalkError(Exception):
-    """The walk cannot go on; one line that says what to do."""
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @dataclass(frozen=True)
@@ -75,13 +71,16 @@ class Walk:
 
     Attributes:
         hours: candles.
-        rows: features of all hours from the first that trains to the last that is tested.
+        rows: features of all hours from the first that trains to the last that is tested; with
+            several workers they lie in files.
         folds: the fits.
         models: in the order of the result.
         seeds: for the models that depend on one; their quantiles of z are averaged.
         settings: of the evaluation.
         cache: folder of what is done already.
-        workers: processes; 1 works in this one.
+        session: gives the Spark session; called only where there are several workers or a model
+            that Spark fits.
+        workers: Spark tasks at once; 1 fits in this process.
     """
 
     hours: Hours
@@ -91,13 +90,14 @@ class Walk:
     seeds: Sequence[int]
     settings: EvaluationSettings
     cache: Path
+    session: Callable[[], SparkSession]
     workers: int = 1
     _seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @property
-    def forecasters(self) -> list[Forecaster]:
+    def forecasters(self) -> list[Kind]:
         """What is fitted, each once: models that were asked for, and the champion's members."""
-        found: dict[str, Forecaster] = {}
+        found: dict[str, Kind] = {}
         for model in self.models:
             for forecaster in model.members if isinstance(model, Champion) else (model,):
                 found.setdefault(forecaster.name, forecaster)
@@ -126,68 +126,54 @@ class Walk:
             raise WalkError(str(error)) from error
         cache, tasks = Cache(self.cache), self.tasks
         digests = [self.hours.digest(fold.test_until_ms + HOUR_MS) for fold in self.folds]
-        keys = [
-            task_key(task, self.rows, digests[task.fold.number], self.settings) for task in tasks
+        jobs = [
+            Job(
+                number,
+                task,
+                task_key(task, self.rows, digests[task.fold.number], self.settings),
+            )
+            for number, task in enumerate(tasks)
         ]
         found = {
-            number: kept
-            for number, (task, key) in enumerate(zip(tasks, keys, strict=True))
-            if (kept := cache.load(key, task)) is not None
-            and len(kept.quantiles) == len(grounds[task.fold.number].asked)
-            and len(kept.validation) == len(grounds[task.fold.number].validation)
+            job.number: kept
+            for job in jobs
+            if (kept := cache.load(job.key, job.task)) is not None
+            and len(kept.quantiles) == len(grounds[job.task.fold.number].asked)
+            and len(kept.validation) == len(grounds[job.task.fold.number].validation)
         }
-        pending = [number for number in range(len(tasks)) if number not in found]
+        pending = [job for job in jobs if job.number not in found]
         for number, scored in found.items():
-            on_done(self._done(tasks[number], scored, tasks, pending, is_kept=True))
-        for number, scored in self._work_off(tasks, grounds, list(pending)):
-            cache.save(keys[number], tasks[number], scored)
-            found[number] = scored
-            pending.remove(number)
-            on_done(self._done(tasks[number], scored, tasks, pending, is_kept=False))
+            on_done(self._done(tasks[number], scored, pending, is_kept=True))
+        with contextlib.closing(self._work_off(list(pending), grounds, cache)) as done:
+            for job, scored in done:
+                found[job.number] = scored
+                pending.remove(job)
+                on_done(self._done(job.task, scored, pending, is_kept=False))
         return self._together(tasks, grounds, found)
 
     def _work_off(
-        self, tasks: list[Task], grounds: list[Ground], pending: list[int]
-    ) -> Iterator[tuple[int, Scored]]:
-        """Yield the number of each task that is done, and its result."""
-        if self.workers == 1 or len(pending) < 2:
-            for number in pending:
-                yield number, run_task(tasks[number], self.rows, grounds[tasks[number].fold.number])
-            return
-        # Forked, since the rows are shared then; TensorFlow is first imported by the workers.
-        pool = ProcessPoolExecutor(
-            min(self.workers, len(pending)),
-            multiprocessing.get_context("fork"),
-            _begin_worker,
-            (tasks, self.rows, grounds, self.cache / WORKERS_LOG),
-        )
-        try:
-            futures = {pool.submit(_work, number): number for number in pending}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            message = (
-                "a worker died, most likely for want of memory: start again with --workers 1; "
-                f"what is done is kept, what it said is in {self.cache / WORKERS_LOG}"
-            )
-            raise WalkError(message) from error
-        except BaseException:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        self, jobs: Sequence[Job], grounds: Sequence[Ground], cache: Cache
+    ) -> Generator[tuple[Job, Scored]]:
+        """Yield each job that is done, and its result."""
+        by_spark = [job for job in jobs if job.is_sparks]
+        others = [job for job in jobs if not job.is_sparks]
+        if self.workers > 1 and len(others) > 1:
+            yield from work_in_tasks(others, self.rows, cache, self.session())
+            others = []
+        if by_spark:  # before what is left: a JVM is not started where TensorFlow's threads run
+            yield from work_by_spark(by_spark, self.rows, grounds, cache, self.session())
+        yield from work_here(others, self.rows, grounds, cache)
 
-    def _done(
-        self, task: Task, scored: Scored, tasks: list[Task], pending: list[int], *, is_kept: bool
-    ) -> Done:
+    def _done(self, task: Task, scored: Scored, pending: list[Job], *, is_kept: bool) -> Done:
         seconds = scored.fit_s + scored.score_s
         self._seconds[task.forecaster.name].append(seconds)
-        names = [tasks[number].forecaster.name for number in pending]
         remaining = None
-        if all(name in self._seconds for name in names):
-            total = sum(float(np.mean(self._seconds[name])) for name in names)
-            remaining = total / self.workers
+        if all(job.task.forecaster.name in self._seconds for job in pending):
+            remaining = sum(
+                float(np.mean(self._seconds[job.task.forecaster.name]))
+                / (1 if job.is_sparks else self.workers)
+                for job in pending
+            )
         return Done(task, seconds, is_kept, remaining)
 
     def _together(
@@ -211,7 +197,8 @@ class Walk:
         means, single, told, composition = [], [], [], None
         for model in self.models:
             if isinstance(model, Champion):
-                frame, run, composition = self._champion(model, grounds, said, runs)
+                frame, run, made_of = self._champion(model, grounds, said, runs)
+                composition = made_of if model.name == CHAMPION else composition
                 means.append(frame)
                 told.append(run)
                 continue
@@ -276,22 +263,3 @@ def _run(model: str, seed: int, scored: list[Scored]) -> Run:
         peak_mib=max(one.peak_mib for one in scored),
         refits=len(scored),
     )
-
-
-_shared: tuple[list[Task], Rows, list[Ground]] | None = None
-
-
-def _begin_worker(tasks: list[Task], rows: Rows, grounds: list[Ground], log: Path) -> None:
-    global _shared  # a worker's whole state: forked, never pickled
-    _shared = (tasks, rows, grounds)
-    # TensorFlow's native parts write to the terminal, whatever their log level is.
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), STDERR)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _work(number: int) -> Scored:
-    assert _shared is not None
-    tasks, rows, grounds = _shared
-    return run_task(tasks[number], rows, grounds[tasks[number].fold.number])

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from conf.model import CELLS
+from model.forecasters.arima import Arima
+from model.forecasters.bands import HourlyBands, Unconditional
 from model.forecasters.boosting import GradientBoosting
-from model.forecasters.forecaster import Forecaster
+from model.forecasters.forecaster import Forecaster, SparkForecaster
+from model.forecasters.garch import GarchForecaster
 from model.forecasters.linear import Autoregression, Ridge
+from model.forecasters.mllib import BoostedTrees, RandomForest
 from model.forecasters.naive import Drift, Naive
 from model.forecasters.paper import PaperLstm
 from model.forecasters.quantile_regression import QuantileRegression
 from model.forecasters.recurrent import Recurrent
-from model.forecasters.rule import ReversalRule, SeasonalNaive
+from model.forecasters.rule import ReversalRule, SeasonalNaive, WeeklyNaive
 
 _ALL: tuple[Forecaster, ...] = (
     Naive(),
+    Unconditional(),
+    HourlyBands(),
+    GarchForecaster(),
     Drift(),
     SeasonalNaive(),
+    WeeklyNaive(),
     ReversalRule(),
     Autoregression(),
+    Arima(),
     Ridge(),
     QuantileRegression(),
     GradientBoosting(),
@@ -25,7 +34,12 @@ _ALL: tuple[Forecaster, ...] = (
 )
 
 FORECASTERS: dict[str, Forecaster] = {forecaster.name: forecaster for forecaster in _ALL}
-"""Every forecaster that needs neither TensorFlow's fit loop nor a cluster, in the report's order."""
+"""Every forecaster that needs neither TensorFlow's fit loop nor Spark, in the report's order."""
+
+_BY_SPARK: tuple[SparkForecaster, ...] = (RandomForest(), BoostedTrees())
+
+SPARK_FORECASTERS: dict[str, SparkForecaster] = {one.name: one for one in _BY_SPARK}
+"""Those that Spark fits."""
 
 NETWORKS: dict[str, Forecaster] = {one.name: one for one in map(Recurrent, CELLS)}
 """The recurrent networks; importing them needs no TensorFlow."""

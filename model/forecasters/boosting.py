@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from model.dataset import Windows
 from model.forecasters.banded import TARGET_CLIP, uncrossed
-from model.forecasters.columns import exogenous, table
+from model.forecasters.columns import table_with_coin
 from model.forecasters.forecaster import LEVELS, Fitted, ForecasterError
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ class TreeQuantiles:
 
     def quantiles(self, rows: Windows) -> Floats:
         """Return (rows, `LEVELS`) quantiles of z, rising around the median."""
-        features = _features(rows)
+        features = table_with_coin(rows)
         columns = [booster.predict(features, num_threads=self.threads) for booster in self.boosters]
         return uncrossed(np.stack(columns, axis=1))
 
@@ -103,12 +103,12 @@ class GradientBoosting:
         settings = {
             **SETTINGS,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,  # a fifth faster than by rows at this shape
             "num_threads": self.threads,
             "seed": seed,
             "verbosity": -1,
         }
-        features = _features(rows)
+        features = table_with_coin(rows)
         data = lightgbm.Dataset(
             features,
             np.clip(rows.z, -TARGET_CLIP, TARGET_CLIP),
@@ -138,12 +138,3 @@ def _objective(level: float) -> dict[str, Any]:
     if level == 0.5:
         return {"objective": "regression_l1"}
     return {"objective": "quantile", "alpha": level}
-
-
-def _features(rows: Windows) -> npt.NDArray[np.float32]:
-    """Return the flat table, exogenous columns, and the coin's index as last column."""
-    coin = rows.inputs["coin"].astype(np.float64)
-    features: npt.NDArray[np.float32] = np.concatenate(
-        [table(rows), exogenous(rows), coin[:, None]], axis=1, dtype=np.float32
-    )
-    return features

@@ -73,3 +73,12 @@ def table(rows: Windows, columns: Sequence[Column] = COLUMNS) -> Floats:
     for index, which in enumerate(columns):
         out[:, index] = column(rows, which)
     return out
+
+
+def table_with_coin(rows: Windows) -> npt.NDArray[np.float32]:
+    """Return the flat table, exogenous columns, and the coin's index as last column, for trees."""
+    coin = rows.inputs["coin"].astype(np.float64)
+    features: npt.NDArray[np.float32] = np.concatenate(
+        [table(rows), exogenous(rows), coin[:, None]], axis=1, dtype=np.float32
+    )
+    return features

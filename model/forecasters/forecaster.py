@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from conf.contracts.forecasts import QUANTILES
 from model.dataset import Windows
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 LEVELS = QUANTILES
 """Quantile levels of every forecast, the columns q05 … q95 of `predictions.parquet`."""
@@ -71,3 +74,29 @@ class Forecaster(Protocol):
             seed: of all randomness.
         """
         ...
+
+
+@runtime_checkable
+class SparkForecaster(Protocol):
+    """A kind of model that Spark fits as jobs of its own, so that no Spark task can.
+
+    Attributes:
+        name: as in `--models` and in the column `model`.
+        is_seeded: whether its fit depends on the seed.
+    """
+
+    name: str
+    is_seeded: bool
+
+    def on(self, session: SparkSession, folder: Path) -> Forecaster:
+        """Return the forecaster that fits on a session, from the driver.
+
+        Args:
+            session: a running one.
+            folder: for files on the way, seen by driver and executors; nothing stays in it.
+        """
+        ...
+
+
+Kind = Forecaster | SparkForecaster
+"""What may be fitted."""

@@ -1,4 +1,4 @@
-"""Rules without a fitted point forecast: reversal of three hours, and the same hour yesterday. Pure."""
+"""Rules without a fitted point forecast: reversal of three hours, the same hour of day or week. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.dataset import Windows
+from model.feature_spec import CLIP
 from model.forecasters.banded import with_bands
 from model.forecasters.columns import Column, column
 from model.forecasters.forecaster import Fitted
@@ -43,6 +44,23 @@ class SameHour:
 
 
 @dataclass(frozen=True)
+class SameHourOfTheWeek:
+    """z = the coin's return in the target's hour of the week before, in today's sigmas; 0 if unknown."""
+
+    def __call__(self, rows: Windows) -> Floats:
+        """Return (rows,) of z.
+
+        Raises:
+            ValueError: if the rows do not hold it.
+        """
+        if rows.week_ago is None:
+            message = "these rows do not know the week before"
+            raise ValueError(message)
+        known = np.where(np.isfinite(rows.week_ago), rows.week_ago, 0.0)
+        return np.clip(known, -CLIP, CLIP)
+
+
+@dataclass(frozen=True)
 class ReversalRule:
     """What moved in three hours comes a little back: the bar that a fitted model must pass."""
 
@@ -64,3 +82,15 @@ class SeasonalNaive:
     def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
         """Take the bands from the training rows; `validation` and `seed` are not used."""
         return with_bands(SameHour(), rows)
+
+
+@dataclass(frozen=True)
+class WeeklyNaive:
+    """The return of the same hour a week ago comes again."""
+
+    name = "seasonal_week"
+    is_seeded = False
+
+    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
+        """Take the bands from the training rows; `validation` and `seed` are not used."""
+        return with_bands(SameHourOfTheWeek(), rows)

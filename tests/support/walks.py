@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -12,10 +13,14 @@ from conf.names import HOUR_MS
 from model.evaluation.champion import Model
 from model.evaluation.hours import read_hours
 from model.evaluation.plan import Fold, plan_folds
+from model.evaluation.row_files import keep_rows
 from model.evaluation.rows import make_rows
 from model.evaluation.settings import DAY_MS, EvaluationSettings
 from model.evaluation.walk import Done, Walk, Walked
 from tests.support.model_history import COINS, START_MS, history_table, random_panel
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 SETTINGS = EvaluationSettings(validation_days_short=5, chunk_hours=200)
 HOURS = 1600
@@ -60,18 +65,28 @@ def walked(
     cache: Path,
     *,
     seeds: Sequence[int] = (7,),
-    workers: int = 1,
+    spark: SparkSession | None = None,
     refit_ms: int = REFIT_MS,
     change: Callable[[Fold], Fold] = lambda fold: fold,
     on_done: Callable[[Done], None] = lambda _: None,
 ) -> Walked:
-    """Walk over a folder of `holed_panel`; `change` may spoil what a fit is allowed to know."""
+    """Walk over a folder of `holed_panel`, with a session on two workers, else in this process.
+
+    `change` may spoil what a fit is allowed to know.
+    """
     hours = read_hours(candles)
     plan = plan_folds(
         hours.first_ms, TEST_FROM_MS - HOUR_MS, TEST_FROM_MS, TEST_UNTIL_MS, refit_ms, SETTINGS
     )
     folds = tuple(change(fold) for fold in plan if fold.test_from_ms < hours.last_ms)
     first = min(fold.train_from_ms for fold in folds)
-    rows = make_rows(hours, first, folds[-1].test_until_ms, SETTINGS)
-    walk = Walk(hours, rows, folds, models, seeds, SETTINGS, cache, workers)
+    bounds = (first, folds[-1].test_until_ms, SETTINGS)
+    rows = make_rows(hours, *bounds) if spark is None else keep_rows(hours, *bounds, cache)
+
+    def session() -> SparkSession:
+        assert spark is not None
+        return spark
+
+    workers = 1 if spark is None else 2
+    walk = Walk(hours, rows, folds, models, seeds, SETTINGS, cache, session, workers)
     return walk.run(on_done)

@@ -25,7 +25,7 @@ from model.baselines import empirical_quantiles
 from model.champion_fit import TRAIN, VALIDATION
 from model.composition import Composed, Member
 from model.dataset import Windows, read_columns, read_windows, training_batches
-from model.evaluation.tasks import peak_mib
+from model.evaluation.peak import Peak
 from model.feature_spec import FeatureSpec
 from model.forecasters import SERVABLE
 from model.forecasters.recurrent import FittedNetwork, train
@@ -66,6 +66,7 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace, folder: Path, console: Console) -> ModelBench:
+    peak = Peak()
     settings = ModelSettings(
         epochs=EPOCHS, seed=options.seed, max_history_days=0, fit_seconds=86_400, threads=2
     )
@@ -123,7 +124,7 @@ def _measure(options: argparse.Namespace, folder: Path, console: Console) -> Mod
         read_per_s=round(read),
         batches_per_s=round(batches),
         scoring_ms={name: round(ms, 2) for name, ms in scoring.items()},
-        peak_mib=peak_mib(),
+        peak_mib=peak.mib(),
         ewma_pinball=pinball(validation.z, _bands(base, len(validation.z)), QUANTILES),
         machine=Machine.here(),
     )

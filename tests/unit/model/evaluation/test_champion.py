@@ -49,6 +49,7 @@ def made_rows(seed: int = 0) -> Rows:
         close=close,
         next_close=close * np.exp(sigma * z),
         z=z,
+        week_ago=np.full(count, np.nan),
         reason=np.full(count, None, dtype=object),
         feature=np.where(volatile, np.cumsum(volatile) - 1, -1),
         sequence=np.empty((0, 0), dtype=np.float32),

@@ -54,7 +54,7 @@ def test_chunks_change_no_bit(hours: Hours, rows: Rows) -> None:
     )
     assert done == [480]
     for field in fields(Rows):
-        if field.name != "spec":
+        if field.name not in ("spec", "folder"):
             first, second = getattr(rows, field.name), getattr(whole, field.name)
             if field.name == "reason":
                 assert list(first) == list(second)
@@ -107,6 +107,20 @@ def test_each_hour_with_a_close_is_a_row_and_knows_the_next(hours: Hours, rows: 
     nexts = [panel.get((time + HOUR_MS, symbol), np.nan) for time, symbol in keys]
     assert np.array_equal(rows.next_close, nexts, equal_nan=True)
     assert np.isnan(rows.next_close[rows.open_time_ms == HALT_MS - HOUR_MS]).all()
+
+
+def test_each_row_knows_the_targets_hour_of_the_week_before(hours: Hours, rows: Rows) -> None:
+    valid = hours.panel[hours.panel["is_valid"]]
+    closes = valid.set_index(["open_time_ms", "symbol"])["close"]
+    week = 168 * HOUR_MS
+    for row in range(0, len(rows.z), 13):
+        time, symbol = int(rows.open_time_ms[row]), rows.spec.symbols[rows.coin[row]]
+        before = closes.get((time - week, symbol), np.nan)
+        after = closes.get((time + HOUR_MS - week, symbol), np.nan)
+        expected = np.log(after / before) / rows.sigma[row]
+        assert rows.week_ago[row] == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    unknown = set((rows.open_time_ms[np.isnan(rows.week_ago)] - week).tolist())
+    assert {HALT_MS, HALT_MS - HOUR_MS, BAD_MS, BAD_MS - HOUR_MS} <= unknown
 
 
 def test_hours_after_the_data_are_no_rows(hours: Hours) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,15 @@ import pytest
 
 from conf.model import ModelSettings
 from conf.names import HOUR_MS
-from model.baselines import empirical_quantiles
 from model.dataset import Windows
 from model.evaluation.catalogue import choose
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import write_predictions
-from model.evaluation.walk import Done, Walked, WalkError
-from model.forecasters.forecaster import LEVELS, Fitted, Forecaster, ForecasterError
+from model.evaluation.walk import Done, Walked
+from model.evaluation.work import WalkError
+from model.forecasters.forecaster import LEVELS, Fitted, ForecasterError
 from model.forecasters.recurrent import Recurrent
+from tests.support.walk_models import Peeking, Seeded
 from tests.support.walks import (
     HALT_MS,
     SYMBOLS,
@@ -159,25 +159,6 @@ def test_stable_coins_keep_their_own_rule_whatever_the_model(whole: Walked) -> N
     assert width.max() < 0.01  # its own quantiles and volatility, not those of the others
 
 
-@dataclass(frozen=True)
-class Constants:
-    values: tuple[float, ...]
-
-    def quantiles(self, rows: Windows) -> npt.NDArray[np.float64]:
-        return np.tile(np.asarray(self.values), (len(rows.z), 1))
-
-
-class Seeded:
-    """Its median is seed / 100: what the mean over seeds is, is known."""
-
-    name = "seeded"
-    is_seeded = True
-
-    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
-        base = empirical_quantiles(rows.z, LEVELS)
-        return Constants(tuple(value + seed / 100 for value in base))
-
-
 def medians(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     rows = frame[~frame["is_refused"] & (frame["symbol"] != "USDCUSDT")]
     return np.log(rows["q50"] / rows["last_close"]).to_numpy()
@@ -221,11 +202,6 @@ def test_an_interrupted_walk_goes_on_and_gives_the_same_bytes(
     assert file_bytes(again.predictions, tmp_path) == file_bytes(whole.predictions, tmp_path)
 
 
-def test_workers_change_no_byte(candles: Path, whole: Walked, tmp_path: Path) -> None:
-    found = walked(candles, choose(CHEAP), tmp_path / "cache", workers=2)
-    assert file_bytes(found.predictions, tmp_path) == file_bytes(whole.predictions, tmp_path)
-
-
 def test_other_candles_take_nothing_from_the_cache(candles: Path, tmp_path: Path) -> None:
     walked(candles, choose("drift"), tmp_path / "cache")
     panel = holed_panel()
@@ -261,43 +237,9 @@ def test_no_target_is_handed_over_for_scoring(candles: Path, tmp_path: Path) -> 
     assert blindfold.seen == 0
 
 
-class Peeking(Seeded):
-    """Forecasts the target itself, which is no number for it."""
-
-    name = "peeking"
-
-    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
-        return self  # type: ignore[return-value]
-
-    def quantiles(self, rows: Windows) -> npt.NDArray[np.float64]:
-        return rows.z[:, None] + np.asarray(LEVELS)[None, :]
-
-
-class Dying(Seeded):
-    name = "dying"
-
-    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
-        os._exit(9)
-
-
-@pytest.mark.parametrize(
-    ("forecaster", "workers", "error", "line"),
-    [
-        (Peeking(), 1, ForecasterError, "peeking: its quantiles are not finite"),
-        (Peeking(), 2, ForecasterError, "peeking: its quantiles are not finite"),
-        (Dying(), 2, WalkError, "a worker died, .* --workers 1"),
-    ],
-)
-def test_a_model_that_fails_is_one_line(
-    candles: Path,
-    tmp_path: Path,
-    forecaster: Forecaster,
-    workers: int,
-    error: type[Exception],
-    line: str,
-) -> None:
-    with pytest.raises(error, match=line):
-        walked(candles, [*choose("naive"), forecaster], tmp_path, workers=workers)
+def test_a_model_that_fails_is_one_line(candles: Path, tmp_path: Path) -> None:
+    with pytest.raises(ForecasterError, match="peeking: its quantiles are not finite"):
+        walked(candles, [*choose("naive"), Peeking()], tmp_path)
 
 
 def test_a_folder_without_volatile_coins_is_one_line(tmp_path: Path) -> None:

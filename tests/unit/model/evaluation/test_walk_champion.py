@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -110,3 +111,20 @@ def test_refused_rows_carry_the_baseline(whole: Walked) -> None:
     )
     moved = champion[~refused]["q05"] != naive[~refused]["q05"]
     assert moved.mean() > 0.99
+
+
+def test_the_ensemble_is_the_plain_mean_of_the_champion_s_members(
+    candles: Path, cache: Path
+) -> None:
+    found = walked(candles, chosen("ensemble,champion,rule,lad"), cache)
+    assert found.composition is not None
+    assert found.composition.shrinkage is not None  # the champion's, not the ensemble's
+    rows = {
+        str(model): own.reset_index(drop=True) for model, own in found.predictions.groupby("model")
+    }
+    asked = ~rows["naive"]["is_refused"] & (rows["naive"]["symbol"] != "USDCUSDT")
+    assert asked.sum() > 1000
+    for level in ("q05", "q50", "q95"):
+        z = {name: np.log(own[level] / own["last_close"])[asked] for name, own in rows.items()}
+        np.testing.assert_allclose(z["ensemble"], (z["rule"] + z["lad"]) / 2, rtol=1e-6, atol=1e-12)
+        assert not np.allclose(z["champion"], z["ensemble"], rtol=1e-3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from conf.names import HOUR_MS
 from model.dataset import Windows, network_inputs
 from model.feature_spec import FeatureSpec
 from model.features import build_rows
@@ -42,18 +43,26 @@ def all_rows(panel: pd.DataFrame) -> Windows:
         sigma=frame["sigma"].to_numpy(),
         last_close=frame["last_close"].to_numpy(),
         z=frame["target_z"].to_numpy(),
+        week_ago=week_ago(panel, frame),
     )
+
+
+def week_ago(panel: pd.DataFrame, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+    closes = panel.set_index(["symbol", "open_time_ms"])["close"]
+    opened = frame["open_time_ms"] - 168 * HOUR_MS
+    before = closes.reindex(pd.MultiIndex.from_arrays([frame["symbol"], opened])).to_numpy()
+    after = closes.reindex(pd.MultiIndex.from_arrays([frame["symbol"], opened + HOUR_MS]))
+    return np.log(after.to_numpy() / before) / frame["sigma"].to_numpy()
 
 
 def take(rows: Windows, which: Any) -> Windows:
-    return Windows(
-        rows.symbols[which],
-        rows.open_time_ms[which],
-        {name: values[which] for name, values in rows.inputs.items()},
-        rows.sigma[which],
-        rows.last_close[which],
-        rows.z[which],
-    )
+    inputs = {name: values[which] for name, values in rows.inputs.items()}
+    arrays = {
+        field.name: getattr(rows, field.name)[which]
+        for field in fields(Windows)
+        if field.name != "inputs" and getattr(rows, field.name) is not None
+    }
+    return Windows(inputs=inputs, **arrays)
 
 
 @pytest.fixture(scope="session")

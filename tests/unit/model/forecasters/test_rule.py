@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from conf.names import HOUR_MS
 from model.dataset import Windows
-from model.forecasters.rule import ReversalRule, SeasonalNaive
+from model.forecasters.rule import ReversalRule, SeasonalNaive, WeeklyNaive
 from model.metrics import relative_mae
 
 pytestmark = pytest.mark.unit
@@ -45,3 +47,23 @@ def test_seasonal_naive_is_the_targets_hour_of_yesterday(
         target = int(later.open_time_ms[row]) + HOUR_MS
         step = steps(panel, later.symbols[row])[target - 24 * HOUR_MS]
         assert median[row] == pytest.approx(np.clip(step / later.sigma[row], -8, 8), rel=1e-5)
+
+
+def test_weekly_naive_is_the_targets_hour_of_the_week_before(
+    training: Windows, later: Windows, panel: pd.DataFrame
+) -> None:
+    median = WeeklyNaive().fit(training, later, 0).quantiles(later)[:, 2]
+    for row in (0, 100, 700):
+        target = int(later.open_time_ms[row]) + HOUR_MS
+        step = steps(panel, later.symbols[row])[target - 168 * HOUR_MS]
+        assert median[row] == pytest.approx(np.clip(step / later.sigma[row], -8, 8), rel=1e-9)
+
+
+def test_a_week_before_that_is_not_known_is_no_move(training: Windows, later: Windows) -> None:
+    assert later.week_ago is not None
+    holed = replace(later, week_ago=np.where(np.arange(len(later.z)) % 2, np.nan, later.week_ago))
+    median = WeeklyNaive().fit(training, later, 0).quantiles(holed)[:, 2]
+    assert (median[1::2] == 0).all()
+    assert (median[::2] != 0).mean() > 0.9
+    with pytest.raises(ValueError, match="do not know the week before"):
+        WeeklyNaive().fit(replace(training, week_ago=None), later, 0)
