@@ -87,6 +87,10 @@ chaos-producers: install ## some 200 faults against the producers, then topic ag
 chaos-candles: install ## kill -9 at every named point of a candles batch, outages of every store, then three stores against the exchange's book (SEED=1)
 	@$(BIN)/python -m tests.chaos.candles --seed $(SEED)
 
+.PHONY: honesty
+honesty: install ## models find the signal of the stand-in's market, nothing where it is off, nothing from dealt outcomes (SEED=1)
+	@$(BIN)/python -m tests.honesty --seed $(SEED)
+
 .PHONY: chaos-lifecycle
 chaos-lifecycle: install ## the demo until a model was retrained, tried in the shadow and promoted, and a harmful one rolled back; an hour or two (MINUTES=180)
 	@$(BIN)/python -m tests.chaos.lifecycle --minutes $(or $(MINUTES),180)
