@@ -62,10 +62,11 @@ types: python
 	$(BIN)/mypy
 
 test: install check ## everything: checks, unit, spark, integration, browser
-	$(PYTEST) --durations=15
+	$(PYTEST) -m unit -n logical
+	$(PYTEST) -m "not unit" --durations=40
 
 test-unit: python ## seconds: no JVM, no server
-	$(PYTEST) -m unit
+	$(PYTEST) -m unit -n logical
 
 test-spark: install ## Spark tests in a local session
 	$(PYTEST) -m spark
