@@ -17,6 +17,7 @@ from streaming.fingerprint import guard_checkpoint
 from streaming.gate import QueryRun
 from streaming.kafka_source import read_stream
 from streaming.preflight import topic_partitions
+from streaming.trades.readers import ReaderCache
 
 # Looking whether a batch is due costs the broker a question; a shorter look gains nothing.
 SHORTEST_S, LONGEST_LOOK_S = 2.0, 10.0
@@ -82,7 +83,7 @@ def start(
     run.at_end(sink.close)
     return (
         rows.writeStream.queryName(QUERY)
-        .foreachBatch(run.gated(sink))
+        .foreachBatch(run.gated(ReaderCache(session).emptied_after(sink)))
         .option("checkpointLocation", f"{context.hdfs.url}{namespace.checkpoint(QUERY)}")
         .trigger(processingTime=f"{int(look_s * 1000)} milliseconds")
         .start()

@@ -28,6 +28,7 @@ from streaming.fingerprint import guard_checkpoint, state_parts
 from streaming.gate import QueryRun
 from streaming.kafka_source import read_stream
 from streaming.preflight import topic_partitions
+from streaming.trades.readers import ReaderCache
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +99,7 @@ def start(
     return (
         hours.writeStream.queryName(QUERY)
         .outputMode("update")
-        .foreachBatch(run.gated(sink))
+        .foreachBatch(run.gated(ReaderCache(session).emptied_after(sink)))
         .option("checkpointLocation", f"{context.hdfs.url}{namespace.checkpoint(QUERY)}")
         .trigger(processingTime="0 seconds")
         .start()
