@@ -25,9 +25,9 @@ from model.composition import Composed, Member, mean
 from model.conformal import calibrate_coins, initial_state
 from model.dataset import Windows, read_columns, read_windows, training_batches
 from model.feature_spec import FeatureSpec
-from model.forecasters import SERVABLE
 from model.forecasters.forecaster import LEVELS, Fitted, Forecaster
 from model.forecasters.recurrent import Recurrent, train
+from model.forecasters.servable import SERVABLE
 from model.guard import State as GuardState
 from model.guard import guard_coins
 from model.lifecycle.drift import Reference, reference

@@ -6,7 +6,7 @@ from conf.champion import ChampionSettings
 from conf.model import CELLS, ModelSettings
 from model.evaluation.champion import Champion, Model
 from model.evaluation.predictions import BASELINE
-from model.forecasters import FORECASTERS, SPARK_FORECASTERS
+from model.forecasters.families import FORECASTERS, SPARK_FORECASTERS
 from model.forecasters.forecaster import Kind
 from model.forecasters.recurrent import Recurrent
 

@@ -15,9 +15,9 @@ from model.evaluation.catalogue import choose
 from model.evaluation.hours import read_hours
 from model.evaluation.rows import make_rows
 from model.evaluation.walk import Done
-from model.forecasters import SPARK_FORECASTERS
 from model.forecasters.banded import Banded
 from model.forecasters.columns import table_with_coin
+from model.forecasters.families import SPARK_FORECASTERS
 from model.forecasters.forecaster import LEVELS, Fitted, SparkForecaster
 from model.forecasters.mllib import BoostedTrees, RandomForest
 from model.metrics import coverage, relative_mae

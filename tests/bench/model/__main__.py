@@ -27,8 +27,8 @@ from model.composition import Composed, Member
 from model.dataset import Windows, read_columns, read_windows, training_batches
 from model.evaluation.peak import Peak
 from model.feature_spec import FeatureSpec
-from model.forecasters import SERVABLE
 from model.forecasters.recurrent import FittedNetwork, train
+from model.forecasters.servable import SERVABLE
 from model.metrics import pinball
 from model.places import LocalPlace
 from model.staging import stage

@@ -16,7 +16,7 @@ from model.evaluation.champion import Champion, Composition, Said, compose
 from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
 from model.feature_spec import FeatureSpec
-from model.forecasters import FORECASTERS
+from model.forecasters.families import FORECASTERS
 from tests.support.model_history import START_MS
 
 pytestmark = pytest.mark.unit

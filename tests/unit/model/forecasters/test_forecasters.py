@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model.dataset import Windows
-from model.forecasters import FORECASTERS
+from model.forecasters.families import FORECASTERS
 from model.forecasters.forecaster import LEVELS, Fitted
 from model.metrics import coverage
 

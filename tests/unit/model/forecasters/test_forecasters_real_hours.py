@@ -15,7 +15,7 @@ from model.conformal import calibrate_coins
 from model.dataset import Windows, network_inputs
 from model.feature_spec import FeatureSpec
 from model.features import build_rows
-from model.forecasters import FORECASTERS
+from model.forecasters.families import FORECASTERS
 from model.forecasters.forecaster import LEVELS
 from model.guard import guard_coins
 from model.metrics import coverage, directional_accuracy, pinball, relative_mae
