@@ -20,7 +20,7 @@ from model.evaluation.record import Record
 from model.evaluation.record_store import write_record
 from nexthour import evaluation_record
 from nexthour.cli import app
-from tests.support import dashboard_data as data
+from tests.support.own_postgres import postgres_server
 from tests.support.walks import SYMBOLS, holed_panel, write_folder
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ TABLES = ("evaluation_run", "evaluation_model", "evaluation_prediction")
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresSettings]:
-    with data.postgres_server() as settings:
+    with postgres_server() as settings:
         yield settings
 
 

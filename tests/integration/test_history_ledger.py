@@ -27,7 +27,7 @@ from streaming.history.ledger import (
 )
 from streaming.history.months import month_of
 from streaming.history.sources import Chunk
-from tests.support import dashboard_data as data
+from tests.support.own_postgres import postgres_server
 
 pytestmark = pytest.mark.integration
 
@@ -37,7 +37,7 @@ BAR = Bar(MONTH.start_ms, *[Decimal(5)] * 4, *[Decimal(1)] * 4, 3)  # type: igno
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresSettings]:
-    with data.postgres_server() as settings:
+    with postgres_server() as settings:
         yield settings
 
 

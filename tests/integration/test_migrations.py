@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from conf.connections.postgres import fetch, migrate
 from conf.names import Namespace
 from conf.settings import PostgresSettings
-from tests.support import dashboard_data as data
 from tests.support.bundle import ROOT
 from tests.support.eventually import eventually
+from tests.support.own_postgres import postgres_server
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +32,7 @@ AT_ONCE = 3
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresSettings]:
-    with data.postgres_server() as settings:
+    with postgres_server() as settings:
         yield settings
 
 

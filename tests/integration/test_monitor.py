@@ -31,10 +31,10 @@ from streaming.monitor.table import MonitorTable
 from tests.support.bundle import ROOT, bundle_of
 from tests.support.candle_records import HOUR
 from tests.support.commands import check_refusal
-from tests.support.dashboard_data import PostgresServer, create_namespace
 from tests.support.eventually import eventually
 from tests.support.exchange import ExchangeServer
 from tests.support.json_topics import JsonWriter, KafkaBroker, Record
+from tests.support.own_postgres import PostgresServer, create_namespace
 from tests.support.producer_runs import producer, read_topic
 
 pytestmark = pytest.mark.integration

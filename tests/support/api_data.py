@@ -16,7 +16,7 @@ from api.documents.candles import CandlePage
 from conf.connections.postgres import connect
 from conf.names import Namespace
 from conf.settings import PostgresSettings
-from tests.support.dashboard_data import create_namespace
+from tests.support.own_postgres import create_namespace
 
 SYMBOL = "TESTUSDT"
 HOUR = timedelta(hours=1)

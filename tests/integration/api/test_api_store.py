@@ -14,9 +14,9 @@ from api.documents.scores import RunningScorePage, ScoreList
 from api.documents.system import IncidentPage, ModelList, SymbolList
 from conf.names import Namespace
 from conf.settings import PostgresSettings
-from tests.support import dashboard_data as data
 from tests.support.api_data import get
 from tests.support.api_server import api_client
+from tests.support.own_postgres import create_namespace
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +33,7 @@ def test_a_namespace_without_tables_is_told_apart(postgres: PostgresSettings) ->
 
 
 def test_a_run_that_is_not_prepared_is_told_apart(postgres: PostgresSettings) -> None:
-    empty = data.create_namespace(postgres, f"e-{uuid.uuid4().hex[:8]}")
+    empty = create_namespace(postgres, f"e-{uuid.uuid4().hex[:8]}")
     with api_client(postgres, empty) as client:
         for path in ("/v1/symbols", "/v1/status", "/v1/stream", "/healthz", "/v1/scores"):
             assert problem(client, path) == (503, "store_not_ready")
