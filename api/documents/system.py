@@ -8,7 +8,9 @@ from pydantic import Field
 
 from api.documents.common import DecimalText, Document, Listing, Page, Symbol, TimeText
 
-ModelStatus = Literal["candidate", "bootstrap", "champion", "previous", "retired", "rejected"]
+ModelStatus = Literal[
+    "candidate", "shadow", "bootstrap", "champion", "previous", "retired", "rejected"
+]
 Freshness = Literal["fresh", "slow", "stale", "none"]
 
 
