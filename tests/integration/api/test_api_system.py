@@ -23,8 +23,12 @@ def test_symbols_come_in_the_runs_order(client: TestClient) -> None:
 
 
 def test_models_say_how_long_they_served(client: TestClient) -> None:
-    (found,) = get(client, "/v1/models", ModelList)
-    assert (found["version"], found["status"]) == (data.VERSION, "bootstrap")
+    versions = {row["version"]: row for row in get(client, "/v1/models", ModelList)}
+    statuses = sorted(row["status"] for row in versions.values())
+    assert statuses == ["bootstrap", "rejected", "shadow"]
+    assert [name for name, row in versions.items() if row["hours_served"]] == [data.VERSION]
+    found = versions[data.VERSION]
+    assert found["status"] == "bootstrap"
     assert found["hours_served"] == data.LIVE_HOURS - 1
     one = client.get(f"/v1/models/{data.VERSION}").json()["data"]
     assert one == found | {"manifest": {}}
@@ -36,14 +40,15 @@ def test_incidents_are_chosen_by_time_kind_and_symbol(client: TestClient) -> Non
     def kinds(**params: object) -> list[str]:
         return [row["kind"] for row in get(client, "/v1/incidents", IncidentPage, **params)]
 
-    assert sorted(kinds()) == ["gap_declared", "gap_filled", "handover", "started"]
+    assert sorted(kinds()) == ["gap_declared", "gap_filled", "handover", "late_trades", "started"]
     assert kinds(kind=["started", "gap_filled"]) == ["gap_filled", "started"]
-    assert kinds(symbol="ETHUSDT") == ["gap_declared"]
-    assert kinds(alarms=True) == ["gap_declared"]
+    assert kinds(symbol="ETHUSDT") == ["late_trades", "gap_declared"]
+    assert kinds(alarms=True) == ["late_trades", "gap_declared"]
     assert kinds(until="2026-01-01T00:00:01Z") == ["started"]
-    (alarm,) = get(client, "/v1/incidents", IncidentPage, alarms=True)
-    assert alarm["is_alarm"] == (alarm["kind"] in ALARMS) is True
-    assert alarm["duration_ms"] == 75_000
+    late, declared = get(client, "/v1/incidents", IncidentPage, alarms=True)
+    for alarm in (late, declared):
+        assert alarm["is_alarm"] == (alarm["kind"] in ALARMS) is True
+    assert declared["duration_ms"] == 75_000
 
 
 def test_status_tells_feeds_jobs_and_the_exchanges_time(client: TestClient) -> None:
@@ -52,7 +57,7 @@ def test_status_tells_feeds_jobs_and_the_exchanges_time(client: TestClient) -> N
     states = {feed["symbol"]: feed["state"] for feed in status["feeds"]}
     assert (states["BTCUSDT"], states[data.SILENT_SYMBOL]) == ("live", "silent")
     assert [job["job"] for job in status["jobs"]] == ["candles", "forecasts"]
-    assert status["jobs"][0]["detail"] == {"batchId": 812, "numInputRows": 2310}
+    assert status["jobs"][0]["detail"] == data.CANDLE_REPORT
     assert status["feeds"][0]["newest_candle"] == "2026-01-02T06:00:00Z"
     assert status["freshness"] in ("fresh", "slow", "stale")
     assert client.get("/v1/status").headers["cache-control"] == "no-store"
