@@ -31,7 +31,8 @@ def test_models_say_how_long_they_served(client: TestClient) -> None:
     assert found["status"] == "bootstrap"
     assert found["hours_served"] == data.LIVE_HOURS - 1
     one = client.get(f"/v1/models/{data.VERSION}").json()["data"]
-    assert one == found | {"manifest": {}}
+    assert list(one["manifest"]) == ["expires_ms"]
+    assert one == found | {"manifest": one["manifest"]}
     answer = client.get("/v1/models/nosuch")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_model")
 
