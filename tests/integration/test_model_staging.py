@@ -68,5 +68,5 @@ def test_a_store_that_differs_from_its_manifest_is_refused(
     snapshot: Snapshot, files: WebHDFS, place: HdfsPlace, tmp_path: Path
 ) -> None:
     write_replacing(files, f"{snapshot.folder}/part=stable-train/0.parquet", b"evil")
-    with pytest.raises(WindowsError, match="differs from its manifest"):
+    with pytest.raises(WindowsError, match="differs from the manifest"):
         stage(snapshot, place, tmp_path / "local")
