@@ -14,14 +14,14 @@ from tests.support.dashboard_server import Running, running_dashboard
 REFRESH_S = 1
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     log = tmp_path_factory.mktemp("browser") / "streamlit.log"
     with running_dashboard(log, REFRESH_S) as found:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     # Not longer: its event loop runs in this thread, and every later `asyncio.run` would fail.
     path = probe.find_browser()
