@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import orjson
 
@@ -59,4 +59,7 @@ def _time(text: str) -> datetime:
         raise CursorError from error
     if time.tzinfo is None:
         raise CursorError
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise CursorError from error

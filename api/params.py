@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -30,9 +30,10 @@ _LOST_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
 
 
 def aware_time(value: object) -> datetime:
-    """Return the time of an ISO 8601 text with a zone.
+    """Return the time of an ISO 8601 text with a zone, in UTC.
 
-    A plus sign that nobody encoded arrives as a space, and is taken for what was meant.
+    In UTC, since Postgres knows no offset of 16 hours or more. What lies outside of the years 1 to 9999
+    there is their begin or end: no row is beyond. A plus sign that nobody encoded arrives as a space, and is taken for what was meant.
 
     Raises:
         ValueError: if it is no time, or has no zone.
@@ -46,7 +47,12 @@ def aware_time(value: object) -> datetime:
     if time.tzinfo is None:
         message = f"{text[:40]!r} has no time zone; append Z for UTC: {EXAMPLE_TIME}"
         raise ValueError(message)
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        if time.year == 1:
+            return datetime.min.replace(tzinfo=UTC)
+        return datetime.max.replace(tzinfo=UTC)
 
 
 Time = Annotated[

@@ -53,7 +53,10 @@ def test_times_of_any_zone_are_one_moment(text: str) -> None:
 
 
 def test_times_at_the_calendars_ends_are_taken() -> None:
-    assert aware_time("0001-01-01T00:00:00+14:00").utcoffset() == timedelta(hours=14)
+    assert aware_time("0001-01-01T00:00:00+14:00") == datetime.min.replace(tzinfo=UTC)
+    assert aware_time("9999-12-31T23:59:59-14:00") == datetime.max.replace(tzinfo=UTC)
+    strange = aware_time("0048-03-26T23:18:17+23:06")  # Postgres refuses such an offset
+    assert (strange.utcoffset(), strange.minute) == (timedelta(0), 12)
     assert aware_time("9999-12-31T23:59:59-12:00").year == 9999
 
 
