@@ -15,7 +15,7 @@ import structlog
 from pyspark import StorageLevel
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
-from conf.connections.hdfs import open_hdfs
+from conf.connections.hdfs import exists, open_hdfs
 from conf.connections.postgres import connect
 from streaming.analysis.errors import NoHistoryError
 from streaming.analysis.hours import DAY_HOURS, judge, read_history
@@ -90,11 +90,8 @@ def _history_files(context: PipelineContext) -> dict[str, str]:
     found = {}
     for symbol in context.run.symbols:
         path = context.namespace.history_file(symbol)
-        try:
-            files.info(path)
-        except FileNotFoundError:  # a coin listed only now
-            continue
-        found[symbol] = f"{context.hdfs.url.rstrip('/')}{path}"
+        if exists(files, path):  # not that of a coin listed only now
+            found[symbol] = f"{context.hdfs.url.rstrip('/')}{path}"
     if not found:
         message = f"no history such as {path}; run `python -m streaming.history` first"
         raise NoHistoryError(message)

@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from streaming.analysis.correlation import correlations
-from streaming.analysis.hours import DAY_HOURS
+from streaming.analysis.hours import DAY_HOURS, FIGURES
 from streaming.analysis.patterns import make_patterns
 from streaming.analysis.periods import make_days, make_weeks, realised_volatility
 from streaming.analysis.volatility import rolling_volatility
@@ -23,7 +23,6 @@ KEYS = {
 }
 """Primary key of each table."""
 
-_FIGURES = ("open", "high", "low", "close", "volume", "quote_volume")
 _COUNTS = ("hours", "absent", "returns")
 _HOUR_S = 3600
 
@@ -71,7 +70,7 @@ def _periods(frame: DataFrame, period: str, *more: Column) -> DataFrame:
         "symbol",
         _date(period),
         *more,
-        *_FIGURES,
+        *FIGURES,
         *_COUNTS,
         "simple_return",
         realised_volatility().alias("realised_volatility"),

@@ -7,7 +7,6 @@ pool that comes after all queries. A run that fails is tried again when the next
 from __future__ import annotations
 
 import threading
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -15,7 +14,7 @@ import structlog
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from conf.connections.postgres import connect
+from conf.connections.postgres import fetch
 from conf.names import HOUR_MS, epoch_ms
 from streaming.analysis.job import analyse
 from streaming.context import PipelineContext
@@ -72,11 +71,5 @@ def run(session: SparkSession, context: PipelineContext, stop: threading.Event) 
 
 def _standing(context: PipelineContext) -> tuple[int | None, int | None]:
     """Return the newest final hour of any symbol, and the end of the newest analysis, UTC epoch ms."""
-    with (
-        closing(connect(context.postgres, context.namespace)) as connection,
-        connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(_STANDING)
-        newest, until = cursor.fetchone() or (None, None)
+    ((newest, until),) = fetch(context.postgres, context.namespace, _STANDING)
     return (epoch_ms(newest) if newest else None, epoch_ms(until) if until else None)

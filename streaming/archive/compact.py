@@ -24,7 +24,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from conf.abort import AbortSwitch
 from conf.connections.hdfs import open_hdfs, remove, rename
-from conf.connections.hdfs_folders import files_in, names_in, partitions
+from conf.connections.hdfs_folders import names_in, partitions
 from conf.connections.postgres import connect
 from conf.connections.spark import build_session
 from conf.logs import configure_logging
@@ -34,7 +34,7 @@ from streaming.archive.layout import batch_of, compacted_file, day_folder, trees
 from streaming.archive.ledger import ArchiveLedger, is_committed
 from streaming.archive.records import MARKER_ORDER, TRADE_ORDER
 from streaming.archive.schema import MARKERS, TRADES
-from streaming.archive.staging import COMMITTER, PARQUET_OPTIONS, rows_in
+from streaming.archive.staging import rows_in, stage_parquet
 from streaming.archive.swap import DaySwap, finish_swaps
 from streaming.context import PipelineContext
 from streaming.errors import SinkError
@@ -131,9 +131,17 @@ class Compactor:
 
     def _split_hours(self, day: str) -> dict[str, list[str]]:
         """Return the files of each hour's folder that has more than one."""
-        folders = names_in(self._files, day)
-        found = {posixpath.basename(folder): names_in(self._files, folder) for folder in folders}
-        return {hour: paths for hour, paths in found.items() if len(paths) > 1}
+        return {hour: paths for hour, paths in self._hours(day).items() if len(paths) > 1}
+
+    def _hours(self, folder: str) -> dict[str, list[str]]:
+        """Return the files of each hour's folder, by the folder's name."""
+        folders = names_in(self._files, folder)
+        return {posixpath.basename(path): names_in(self._files, path) for path in folders}
+
+    def _rows(self, hours: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        return {
+            hour: sum(rows_in(self._files, path) for path in paths) for hour, paths in hours.items()
+        }
 
     def _merge(
         self, session: SparkSession, name: str, swap: DaySwap, hours: Mapping[str, Sequence[str]]
@@ -150,22 +158,14 @@ class Compactor:
             .option("basePath", self._url + swap.day)
             .parquet(*(self._url + path for path in inputs))
         )
-        expected = {
-            hour: sum(rows_in(self._files, path) for path in paths) for hour, paths in hours.items()
-        }
         if _may_repeat(inputs):
             rows = rows.dropDuplicates([HOUR, *key])
             expected = {f"{HOUR}={hour}": n for hour, n in rows.groupBy(HOUR).count().collect()}
-        ordered = rows.repartition(len(hours), HOUR).sortWithinPartitions(HOUR, *order)
-        writer = ordered.write.options(**PARQUET_OPTIONS, **COMMITTER).partitionBy(HOUR)
-        writer.parquet(self._url + swap.making)
-        made = {
-            posixpath.basename(folder): files_in(self._files, folder)
-            for folder in names_in(self._files, swap.making)
-        }
-        written = {
-            hour: sum(rows_in(self._files, path) for path in paths) for hour, paths in made.items()
-        }
+        else:
+            expected = self._rows(hours)
+        stage_parquet(rows, self._url + swap.making, order, len(hours), HOUR)
+        made = self._hours(swap.making)
+        written = self._rows(made)
         if written != expected or any(len(paths) != 1 for paths in made.values()):
             message = f"{swap.new}: rows by hour {written} instead of {expected}"
             raise SinkError(message)

@@ -28,17 +28,20 @@ COMMITTER = {
 }
 
 
-def stage_parquet(rows: DataFrame, url: str, order: Sequence[str], tasks: int) -> None:
-    """Write rows (with `open_ms`) as one sorted Parquet file per hour.
+def stage_parquet(
+    rows: DataFrame, url: str, order: Sequence[str], tasks: int, hour: str = OPEN_MS
+) -> None:
+    """Write rows as one sorted Parquet file per hour, in a folder ``HOUR=…`` each.
 
     Args:
         rows: what to write.
         url: folder with its scheme; it must not exist.
         order: columns to sort by within an hour.
         tasks: how many tasks may work at it, each on hours of its own.
+        hour: column that tells the hours apart.
     """
-    frame = _by_hour(rows, order, tasks)
-    frame.write.options(**PARQUET_OPTIONS, **COMMITTER).partitionBy(OPEN_MS).parquet(url)
+    frame = _by_hour(rows, order, tasks, hour)
+    frame.write.options(**PARQUET_OPTIONS, **COMMITTER).partitionBy(hour).parquet(url)
 
 
 def stage_csv(
@@ -51,12 +54,12 @@ def stage_csv(
     rows = session.read.parquet(source)
     # As text they are plain (ANSI); Spark's CSV writer by itself writes 1E-8.
     plain = {name: rows[name].cast("string") for name in ("price", "quantity")}
-    frame = _by_hour(rows.withColumns(plain), order, tasks)
+    frame = _by_hour(rows.withColumns(plain), order, tasks, OPEN_MS)
     frame.write.options(**CSV_OPTIONS, **COMMITTER).partitionBy(OPEN_MS).csv(url)
 
 
-def _by_hour(rows: DataFrame, order: Sequence[str], tasks: int) -> DataFrame:
-    return rows.repartition(tasks, OPEN_MS).sortWithinPartitions(OPEN_MS, *order)
+def _by_hour(rows: DataFrame, order: Sequence[str], tasks: int, hour: str) -> DataFrame:
+    return rows.repartition(tasks, hour).sortWithinPartitions(hour, *order)
 
 
 def staged_files(files: WebHDFS, folder: str) -> dict[int, list[str]]:
