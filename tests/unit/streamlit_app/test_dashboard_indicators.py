@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conf.names import HOUR_MS
 from streamlit_app import indicators
 
 pytestmark = pytest.mark.unit
 
-PRICES = st.lists(st.floats(1, 1000), min_size=30, max_size=60)
-HOUR_MS = 3_600_000
+# Steps that doubles hold exactly: else 2000 less a price may be that of its neighbour.
+PRICES = st.lists(
+    st.integers(1024, 1_024_000).map(lambda steps: steps / 1024), min_size=30, max_size=60
+)
 
 
 def series(*values: float) -> pd.Series:  # type: ignore[type-arg]
