@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 HOUR_MS = 3_600_000
+DAY_HOURS = 24
+DAY_MS = DAY_HOURS * HOUR_MS
 
 # Raised whenever the state of a query no longer fits: it then reads its topic again from the start.
 CHECKPOINT_VERSIONS = {"candles": 3}

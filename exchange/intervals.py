@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from conf.names import HOUR_MS, epoch_ms, hour_open_ms, utc_time
+from conf.names import DAY_MS, HOUR_MS, epoch_ms, hour_open_ms, utc_time
 from exchange.bars import Bar, merge_bars
 from exchange.series import Series
 
 _MINUTE_MS = 60_000
-_DAY_MS = 24 * HOUR_MS
-_MONDAY_MS = 4 * _DAY_MS  # 1970-01-05
+_MONDAY_MS = 4 * DAY_MS  # 1970-01-05
 _FIRST_MS = epoch_ms(datetime(2009, 1, 1, tzinfo=UTC))
 
 
@@ -38,7 +37,7 @@ class Interval:
     def after(self, open_ms: int) -> int:
         """Return the open time of the next interval."""
         if self.span_ms is None:
-            return self.floor(open_ms + 32 * _DAY_MS)
+            return self.floor(open_ms + 32 * DAY_MS)
         return open_ms + self.span_ms
 
     def shifted(self, east_ms: int) -> Interval:
@@ -56,9 +55,9 @@ INTERVALS = {
         Interval("1s", 1_000),
         *(Interval(f"{n}m", n * _MINUTE_MS) for n in (1, 3, 5, 15, 30)),
         *(Interval(f"{n}h", n * HOUR_MS) for n in (1, 2, 4, 6, 8, 12)),
-        Interval("1d", _DAY_MS),
-        Interval("3d", 3 * _DAY_MS),
-        Interval("1w", 7 * _DAY_MS, _MONDAY_MS),
+        Interval("1d", DAY_MS),
+        Interval("3d", 3 * DAY_MS),
+        Interval("1w", 7 * DAY_MS, _MONDAY_MS),
         Interval("1M", None),
     )
 }

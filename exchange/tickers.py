@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from conf.names import HOUR_MS, hour_open_ms
+from conf.names import DAY_MS, HOUR_MS, hour_open_ms
 from exchange.bars import Bar, HourState, merge_bars
 from exchange.clock import Clock
 from exchange.hub import Hub
@@ -14,7 +14,6 @@ from exchange.series import Series
 
 # The second name is what stock clients still ask for.
 ALL_TICKERS = ("!miniTicker@arr", "!miniTicker@arr@1000ms")
-_DAY_MS = 24 * HOUR_MS
 _MOST_STEPS = 997
 _MIX = 2_654_435_761
 
@@ -59,7 +58,7 @@ def mini_ticker(listing: Listing, bar: Bar, event_ms: int) -> bytes:
 
 def rolling_day(series: Series, now_ms: int) -> Bar | None:
     """Return the bar of the trades in (now - 24 h, now]; None if the symbol never traded."""
-    begin_ms = max(now_ms - _DAY_MS + 1, series.first_open_ms)
+    begin_ms = max(now_ms - DAY_MS + 1, series.first_open_ms)
     bars = []
     for open_ms in range(hour_open_ms(begin_ms), series.last_open_ms(now_ms) + 1, HOUR_MS):
         if series.state(open_ms) is HourState.ABSENT:
@@ -70,7 +69,7 @@ def rolling_day(series: Series, now_ms: int) -> Bar | None:
             bars.append(series.bar_between(start_ms, end_ms, begin_ms, end_ms - start_ms))
         else:
             bars.append(series.closed_bar(open_ms))
-    return merge_bars(bars, begin_ms, _DAY_MS) if bars else None
+    return merge_bars(bars, begin_ms, DAY_MS) if bars else None
 
 
 class MiniTickers:

@@ -9,10 +9,9 @@ from typing import Any
 import orjson
 
 from conf.model import ModelSettings
-from conf.names import HOUR_MS
+from conf.names import DAY_HOURS, HOUR_MS
 from model.features import VOLATILITY_HOURS, FeatureSpec
 
-DAY_HOURS = 24
 SHORT_HISTORY_DAYS = 365
 PARTS = ("volatile-train", "volatile-validation", "stable-train", "stable-validation")
 

@@ -10,14 +10,13 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from conf.connections.kafka import BrokerError, connected_admin
-from conf.names import Namespace
+from conf.names import DAY_MS, Namespace
 from conf.settings import KafkaSettings, RunSettings
 from producers.errors import StartupError
 from producers.kafka_errors import CLIENT_LOG, kafka_error
 
 log = structlog.get_logger(__name__)
 
-DAY_MS = 86_400_000
 TIMEOUT_S = 6.0
 LIST_AGAIN_S = 0.1
 # One message a second and symbol: without small segments nothing would be compacted for a week.

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from conf.names import DAY_MS
+
 BOLLINGER_WIDTH = 2.0
 """Standard deviations; Bollinger's own choice."""
 RSI_BARS = 14
 """Wilder's own choice."""
 MOST_PERIOD = 200
-DAY_MS = 86_400_000
 FIRST_MONDAY_MS = 4 * DAY_MS
 """1970-01-05; weeks begin on Monday."""
 LONGEST_SESSION = 53

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conf.names import HOUR_MS
-from model.evaluation.settings import DAY_MS, EvaluationSettings
+from conf.names import DAY_MS, HOUR_MS
+from model.evaluation.settings import EvaluationSettings
 from model.feature_spec import VOLATILITY_HOURS
 from model.windows_plan import SHORT_HISTORY_DAYS
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conf.names import HOUR_MS
-
-DAY_MS = 24 * HOUR_MS
-
 
 @dataclass(frozen=True)
 class EvaluationSettings:

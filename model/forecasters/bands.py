@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from conf.names import HOUR_MS
+from conf.names import DAY_HOURS, HOUR_MS
 from model.baselines import empirical_quantiles
 from model.dataset import Windows
 from model.feature_spec import SIGMA_FLOOR
 from model.forecasters.forecaster import LEVELS, Fitted
 
 Floats = npt.NDArray[np.float64]
-
-DAY_HOURS = 24
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from conf.names import DAY_HOURS
 from model.dataset import Windows
 from model.feature_spec import CLIP
 from model.forecasters.banded import with_bands
@@ -20,8 +21,6 @@ REVERSAL = -0.05
 
 MAX_MOMENTUM = 3.0
 """Sigmas beyond which a larger move is not expected to reverse by more."""
-
-DAY_HOURS = 24
 
 
 @dataclass(frozen=True)

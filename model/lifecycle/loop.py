@@ -20,7 +20,7 @@ from fsspec.implementations.webhdfs import WebHDFS
 
 from conf.connections.hdfs import read_file
 from conf.lifecycle import LifecycleSettings
-from conf.names import HOUR_MS, Namespace
+from conf.names import DAY_MS, HOUR_MS, Namespace
 from model.feature_spec import STATIC_NAMES
 from model.inference import INPUTS
 from model.lifecycle.actions import Actions
@@ -33,7 +33,6 @@ from model.registry import CHAMPION, SHADOW, Registry, RegistryError
 
 log = structlog.get_logger(__name__)
 
-DAY_MS = 24 * HOUR_MS
 RECENT_MS = 60 * DAY_MS
 """Of the skill's test: longer ago is another market, and another champion."""
 

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-DAY_MS = 24 * HOUR_MS
 CLOSING_HOUR = 20
 """A day's close is that of its last hour; the exchange's longest halts took three before midnight."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from model.projection.days import DAY_MS
+from conf.names import DAY_MS
 from model.projection.fan import Fan
 from model.projection.settings import LEVELS
 

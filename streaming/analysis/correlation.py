@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
-from streaming.analysis.hours import DAY_HOURS
+from conf.names import DAY_HOURS
 from streaming.analysis.periods import RETURNS
 from streaming.analysis.sums import total
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
-from conf.names import HOUR_MS
+from conf.names import DAY_HOURS, HOUR_MS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-DAY_HOURS = 24
 FIGURES = ("open", "high", "low", "close", "volume", "quote_volume")
 SCHEMA = ", ".join(["open_time timestamp", *(f"{name} double" for name in FIGURES)])
 _MONDAY = 3

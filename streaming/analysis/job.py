@@ -17,8 +17,9 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark
 
 from conf.connections.hdfs import exists, open_hdfs
 from conf.connections.postgres import connect
+from conf.names import DAY_HOURS
 from streaming.analysis.errors import NoHistoryError
-from streaming.analysis.hours import DAY_HOURS, judge, read_history
+from streaming.analysis.hours import judge, read_history
 from streaming.analysis.store import Analysed, write_analysis
 from streaming.analysis.tables import analysis_tables
 from streaming.context import PipelineContext

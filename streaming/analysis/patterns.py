@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
-from streaming.analysis.hours import DAY_HOURS, day_of, week_of, weekday_of
+from conf.names import DAY_HOURS
+from streaming.analysis.hours import day_of, week_of, weekday_of
 from streaming.analysis.sums import MONEY, exact_mean
 
 

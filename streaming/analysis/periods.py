@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
-from streaming.analysis.hours import DAY_HOURS, day_of, week_of
+from conf.names import DAY_HOURS
+from streaming.analysis.hours import day_of, week_of
 from streaming.analysis.sums import MONEY, total
 
 WEEK_DAYS = 7

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
+from conf.names import DAY_HOURS
 from streaming.analysis.correlation import correlations
-from streaming.analysis.hours import DAY_HOURS, FIGURES
+from streaming.analysis.hours import FIGURES
 from streaming.analysis.patterns import make_patterns
 from streaming.analysis.periods import make_days, make_weeks, realised_volatility
 from streaming.analysis.volatility import rolling_volatility

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
-from streaming.analysis.hours import DAY_HOURS
+from conf.names import DAY_HOURS
 
 YEAR_HOURS = 365 * DAY_HOURS
 """The market never closes."""

@@ -15,7 +15,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from conf.connections.postgres import fetch
-from conf.names import HOUR_MS, epoch_ms
+from conf.names import DAY_MS, HOUR_MS, epoch_ms
 from streaming.analysis.job import analyse
 from streaming.context import PipelineContext
 from streaming.errors import StreamingError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 NAME = "analysis"
 """Also its pool in `conf/fairscheduler.xml`."""
 
-DAY_MS = 24 * HOUR_MS
 SETTLE_MS = HOUR_MS
 """A day is analysed once the first hour of the next one has closed: a coin that closes later than the
 others is then there, too, and the projection and the training of midnight have begun before."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from conf.names import epoch_ms, utc_date
+from conf.names import DAY_MS, epoch_ms, utc_date
 from conf.settings import ArchiveSettings
 
 MINUTE_MS = 60_000
-DAY_MS = 24 * 60 * MINUTE_MS
 
 
 def closed_days(dates: Iterable[str], now_ms: int, settings: ArchiveSettings) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import orjson
 import structlog
 
-from conf.names import HOUR_MS, hour_open_ms
+from conf.names import DAY_HOURS, HOUR_MS, hour_open_ms
 from producers.listing import PATH, check_symbols, refuse_unknown
 from producers.rest_client import RestClient
 from streaming.history.klines import (
@@ -22,8 +22,6 @@ from streaming.history.klines import (
 )
 
 log = structlog.get_logger(__name__)
-
-DAY_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from conf.names import DAY_HOURS
 from producers.rest_client import RestClient
 from streaming.context import PipelineContext
 from streaming.reconcile.compare import Figures, Key
@@ -22,7 +23,6 @@ STORES = ("postgres", "topic", "parquet")
 EXCHANGE = "exchange"
 CANDLES_AT_ONCE = 10_000
 """Of each store and of the exchange, in memory; for ten coins six weeks."""
-DAY_HOURS = 24
 
 OnPart = Callable[[str], None]
 

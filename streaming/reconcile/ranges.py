@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from conf.names import HOUR_MS, hour_open_ms, utc_date, utc_time
+from conf.names import DAY_MS, HOUR_MS, hour_open_ms, utc_date, utc_time
 
-DAY_MS = 24 * HOUR_MS
 GRACE_MS = 30_000
 """Exchange ms that the exchange itself may take to close its klines."""
 GRACE_WALL_S = 10.0

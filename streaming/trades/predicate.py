@@ -13,7 +13,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from conf.contracts.trades import SCALE
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from conf.settings import CandleSettings
 from streaming.trades.decode import UNKNOWN_SCHEMA_COLUMN
 
@@ -23,7 +23,6 @@ FUTURE = "future"
 TOO_OLD = "too_old"
 REASONS = (MALFORMED, UNKNOWN_SCHEMA, FUTURE, TOO_OLD)
 
-DAY_MS = 24 * HOUR_MS
 # Later than the year 2200: such a number is no time in ms, and arithmetic on it may overflow.
 TIME_LIMIT_MS = 7_258_118_400_000
 # No exchange has numbered so many trades; sums of gaps stay far inside 64 bit.

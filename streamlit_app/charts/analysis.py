@@ -12,6 +12,7 @@ from functools import cache
 import altair as alt
 import pandas as pd
 
+from conf.names import DAY_MS
 from streamlit_app import theme
 from streamlit_app.charts.base import Spec, finished, time_x
 from streamlit_app.records.analysis import (
@@ -23,7 +24,6 @@ from streamlit_app.records.analysis import (
 )
 
 HEIGHT = 260
-DAY_MS = 86_400_000
 VOLATILITIES = {
     "volatility_24h": "1 day",
     "volatility_7d": "7 days",

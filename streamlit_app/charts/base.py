@@ -13,7 +13,6 @@ import pandas as pd
 
 ROWS = "rows"
 ZOOM = "zoom"
-HOUR_MS = 3_600_000
 WHEEL = "wheel![event.ctrlKey || event.metaKey]"
 """A plain wheel scrolls the page."""
 # Where Altair writes that a chart has no data of its own.

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import altair as alt
 import pandas as pd
 
+from conf.names import HOUR_MS
 from streamlit_app import formatting as f
-from streamlit_app.charts.base import HOUR_MS, Spec, finished, local_ms, time_x
+from streamlit_app.charts.base import Spec, finished, local_ms, time_x
 from streamlit_app.records.forecasts import ServedRow
 from streamlit_app.theme import FORECAST, HOLE, UP
 

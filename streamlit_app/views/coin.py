@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
+from conf.names import HOUR_MS
 from streamlit_app import coin_chart, screen, state
 from streamlit_app import formatting as f
 from streamlit_app.charts import base, candle_frame, zoom
@@ -66,7 +67,7 @@ def _draw_chart(found: CoinChart, wanted: Wanted) -> None:
     if first != key:
         begun = now
         st.session_state["zoom-begun"] = (key, begun)
-    step_ms = interval.hours * base.HOUR_MS
+    step_ms = interval.hours * HOUR_MS
     look = Look(
         step_ms=step_ms,
         decimals=f.tick_decimals(found.info.tick_size),

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from conf.champion import ChampionSettings
+from conf.champion import CHAMPION
 from conf.model import ModelSettings
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from model.evaluation.catalogue import choose
 from model.evaluation.champion import Model
 from model.evaluation.hours import read_hours
@@ -29,10 +29,9 @@ from model.evaluation.plan import plan_folds
 from model.evaluation.report import write_report
 from model.evaluation.row_files import keep_rows
 from model.evaluation.session import EvaluationSession
-from model.evaluation.settings import DAY_MS, EvaluationSettings
+from model.evaluation.settings import EvaluationSettings
 from model.evaluation.walk import Done, Walk
-from model.forecasters.boosting import GradientBoosting
-from model.forecasters.recurrent import Recurrent
+from model.forecasters.servable import SERVABLE
 from nexthour.reports import Machine
 from nexthour.reports import write_report as write_json
 from tests.honesty.market import write_market
@@ -43,6 +42,7 @@ from tests.support.ending import end_cleanly_on_sigterm
 REPORT = Path("var/reports/honesty.json")
 START_MS = 1_640_995_200_000  # 2022-01-01T00:00Z, a Saturday
 TRAIN_DAYS, TEST_DAYS, REFIT_DAYS = 730, 180, 90
+FITTED = ("lstm", "lightgbm")
 MARKETS = ("signal", "none", "shuffled")
 
 
@@ -81,9 +81,8 @@ def main() -> int:
 
 def _models(market: str) -> list[Model]:
     if market != "shuffled":
-        return choose("lstm,lightgbm,champion", ChampionSettings())
-    network = Recurrent("lstm", ModelSettings(threads=1))
-    return [*choose(BASELINE), Shuffled(network), Shuffled(GradientBoosting())]
+        return choose(",".join((*FITTED, CHAMPION)))
+    return [*choose(BASELINE), *(Shuffled(SERVABLE[name]) for name in FITTED)]
 
 
 def _score(market: str, candles: Path, out: Path, console: Console) -> list[Row]:

@@ -9,7 +9,7 @@ import pytest
 
 from conf.connections.hdfs import open_hdfs
 from conf.connections.hdfs_folders import files_below
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from producers.topics import ensure_topics
 from streaming.archive.reader import read_hour
 from streaming.context import PipelineContext
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-DAY_MS = 24 * HOUR_MS
 POINTS = ("staged", "noted", "file_published", "published", "before_commit", "after_commit")
 TRADES = [
     trade(1, "2.5", at_ms=HOUR, symbol="ETHUSDT"),

@@ -13,7 +13,7 @@ from fsspec.implementations.webhdfs import WebHDFS
 
 from conf.connections.hdfs import open_hdfs
 from conf.connections.hdfs_folders import copy_to_local
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from producers.topics import ensure_topics
 from streaming.archive.reader import read_hour
 from streaming.archive.schema import TRADES as COLUMNS
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 DAY = "2026-01-01"
-DAY_MS = 24 * HOUR_MS
 SWAP_POINTS = (
     "merged",
     "swap_noted",

@@ -10,7 +10,7 @@ import pytest
 
 from conf.connections.hdfs import open_hdfs
 from conf.contracts.trades import INT64_MAX
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from producers.topics import ensure_topics
 from streaming.archive import start
 from streaming.archive.reader import read_hour, read_range
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 WAIT_S = 120.0
-DAY_MS = 24 * HOUR_MS
 GARBAGE = [
     b"",
     b"{}",

@@ -13,14 +13,13 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from conf.names import HOUR_MS
+from conf.names import DAY_MS
 from exchange.server import running
 from tests.support.standin import closes_hour, control, read_until, rest_of, settings
 
 pytestmark = pytest.mark.integration
 
 BOUND_S = 20.0
-DAY_MS = 24 * HOUR_MS
 
 
 async def test_the_book_ticker_follows_each_trade() -> None:

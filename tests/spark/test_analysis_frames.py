@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from streaming.analysis.hours import DAY_HOURS, judge, read_history
+from conf.names import DAY_HOURS
+from streaming.analysis.hours import judge, read_history
 from streaming.analysis.tables import KEYS, analysis_tables
 from tests.support import analysis_oracle as oracle
 

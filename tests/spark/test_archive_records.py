@@ -14,7 +14,7 @@ import pytest
 from conf.contracts.dead_letters import DeadLetter
 from conf.contracts.trade_schemas import RELEASED_SCHEMAS
 from conf.contracts.trades import INT64_MAX, TradeRecord
-from conf.names import HOUR_MS, utc_time
+from conf.names import DAY_MS, utc_time
 from conf.settings import CandleSettings
 from streaming.archive.dead import dead_letters
 from streaming.archive.late import LateHour, late_hours
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-DAY_MS = 24 * HOUR_MS
 TAKEN_MS = int(TAKEN.timestamp() * 1000)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from conf.names import HOUR_MS
-from model.projection.days import DAY_MS, Days, make_days
+from conf.names import DAY_MS, HOUR_MS
+from model.projection.days import Days, make_days
 from tests.support.model_history import history_table
 
 FIRST_DAY = 19_000  # 2022-01-08

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow.parquet as pq
 
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from model.evaluation.champion import Model
 from model.evaluation.hours import read_hours
 from model.evaluation.plan import Fold, plan_folds
 from model.evaluation.row_files import keep_rows
 from model.evaluation.rows import make_rows
-from model.evaluation.settings import DAY_MS, EvaluationSettings
+from model.evaluation.settings import EvaluationSettings
 from model.evaluation.walk import Done, Walk, Walked
 from tests.support.model_history import COINS, START_MS, history_table, random_panel
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from conf.names import DAY_MS
 from model.evaluation.outcomes import Floats
 from model.evaluation.plots import Axes, Band, Line, line_plot
 from model.evaluation.projection.scores import WALK
-from model.projection.days import DAY_MS
 
 MOST_LABELS = 12
 _FAN, _CAME, _PAPER, _SAMPLE = 0, 1, 3, 5  # colours, the same in all plots

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.names import DAY_MS
 from model.evaluation.projection.walk import Projected
-from model.projection.days import DAY_MS
 from model.projection.frames import QUANTILES
 
 SCHEMA = pa.schema(

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from conf.names import DAY_MS
 from model.evaluation import band_scores
 from model.evaluation.outcomes import Floats, Forecasts, Ints, Outcomes, only
 from model.evaluation.point_scores import absolute_errors, ratio, rmae_pooled
 from model.evaluation.projection.walk import STEP_DAYS, Projected
 from model.evaluation.significance import DRAWS, INTERVAL
-from model.projection.days import DAY_MS
 
 FAN = "fan"
 WALK = "random walk"

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from conf.names import DAY_MS
 from model.evaluation.projection import paper
 from model.evaluation.projection.random_walk import RandomWalk
-from model.projection.days import DAY_MS, Days
+from model.projection.days import Days
 from model.projection.fan import Projector
 from model.projection.settings import LEVELS, ProjectionSettings
 

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
 
+from conf.names import HOUR_MS
 from conf.settings import DashboardSettings
 from streamlit_app import coin_chart, scoring
-from streamlit_app.charts import base, candle_frame
+from streamlit_app.charts import candle_frame
 from streamlit_app.charts.candle_frame import Panels
 from streamlit_app.coin_chart import Wanted
 from streamlit_app.indicators import NAMES, Chosen
@@ -66,7 +67,7 @@ def page_data(world: World, rounds: int) -> list[Timing]:
             panels = Panels.of(True)
             rows = candle_frame.drawn(found.frame, panels, found.span.since, UTC_ZONE)
             fan = candle_frame.fan_frame(found.ahead, UTC_ZONE)
-            return candle_frame.view_frame(rows, fan, panels, base.HOUR_MS, None)
+            return candle_frame.view_frame(rows, fan, panels, HOUR_MS, None)
 
         return load
 

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from conf.standin import StandInSettings
 from exchange.book import synthetic_book
 from exchange.listings import KNOWN_LISTINGS
@@ -24,7 +24,6 @@ BOOK = synthetic_book(
 )
 SERIES = BOOK.series["DOTUSDT"]
 START_MS = BOOK.live_start_ms
-DAY_MS = 24 * HOUR_MS
 
 
 @pytest.mark.parametrize(("is_maker", "side"), [(True, "b"), (False, "a")])

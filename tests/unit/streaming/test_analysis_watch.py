@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from conf.analysis import AnalysisSettings
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from streaming.analysis import watch
-from streaming.analysis.watch import DAY_MS, is_due
+from streaming.analysis.watch import is_due
 
 pytestmark = pytest.mark.unit
 

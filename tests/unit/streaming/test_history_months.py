@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.names import epoch_ms
+from conf.names import DAY_MS, epoch_ms
 from streaming.history.months import (
     FIRST_MS,
     Part,
@@ -20,8 +20,6 @@ from streaming.history.months import (
 )
 
 pytestmark = pytest.mark.unit
-
-DAY_MS = 86_400_000
 
 
 def at(*numbers: int) -> int:

@@ -4,10 +4,9 @@ from decimal import Decimal
 import pytest
 
 from conf.contracts.trades import Close, scaled
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from streaming.reconcile.compare import Figures
 from streaming.reconcile.findings import StoreContent, judge_stores
-from streaming.reconcile.ranges import DAY_MS
 from tests.support.candles import a_candle
 
 pytestmark = pytest.mark.unit

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from streaming.reconcile.parquet_files import parse_candle_file
 from streaming.reconcile.parts import part_hours
-from streaming.reconcile.ranges import DAY_MS, HourRange, closed_until_ms, day_of, time_text
+from streaming.reconcile.ranges import HourRange, closed_until_ms, day_of, time_text
 
 pytestmark = pytest.mark.unit
 

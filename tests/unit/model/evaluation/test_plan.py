@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from model.evaluation.plan import PlanError, plan_folds
-from model.evaluation.settings import DAY_MS, EvaluationSettings
+from model.evaluation.settings import EvaluationSettings
 
 pytestmark = pytest.mark.unit
 

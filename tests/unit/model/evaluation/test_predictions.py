@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from model.evaluation.hours import read_hours
 from model.evaluation.plan import plan_folds
 from model.evaluation.predictions import lay_ground, prediction_frame, write_predictions
 from model.evaluation.rows import Rows, make_rows
-from model.evaluation.settings import DAY_MS
 from model.forecasters.forecaster import LEVELS
 from tests.support.walks import (
     SETTINGS,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conf.names import HOUR_MS
-from model.projection.days import DAY_MS, MIN_VOLATILITY, make_days
+from conf.names import DAY_MS, HOUR_MS
+from model.projection.days import MIN_VOLATILITY, make_days
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.projection.days import DAY_MS
+from conf.names import DAY_MS
 from model.projection.serve import project
 from model.projection.settings import ProjectionSettings
 from tests.support.projection_world import FIRST_DAY, YOUNG, panel

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
+from conf.names import HOUR_MS
 from streamlit_app import indicators, scoring
 from streamlit_app.charts import analysis, base, candle_frame, fan, lines, predicted, zoom
 from streamlit_app.charts.candle_frame import Axis, Panels
@@ -36,8 +37,8 @@ pytestmark = pytest.mark.unit
 TICK = Decimal("0.01")
 UTC_ZONE = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
-LOOK = Look(step_ms=base.HOUR_MS, decimals=2)
-ALL = Look(step_ms=base.HOUR_MS, decimals=2, indicators=indicators.NAMES)
+LOOK = Look(step_ms=HOUR_MS, decimals=2)
+ALL = Look(step_ms=HOUR_MS, decimals=2, indicators=indicators.NAMES)
 PANELS = Panels.of(False)
 A_FAN = Fan(
     *("ETHUSDT", NOON, 100.0, "simulated", NOON),
@@ -101,12 +102,12 @@ FRAMES: dict[str, Callable[[], dict[str, pd.DataFrame]]] = {
     "candles": lambda: {
         base.ROWS: drawn(bar()),
         FAN: candle_frame.fan_frame(forecast(1), UTC_ZONE),
-        VIEW: candle_frame.view_frame(drawn(bar()), drawn(bar()), PANELS, base.HOUR_MS, None),
+        VIEW: candle_frame.view_frame(drawn(bar()), drawn(bar()), PANELS, HOUR_MS, None),
     },
     "all indicators": lambda: {
         base.ROWS: drawn(bar(), chosen=indicators.NAMES),
         FAN: candle_frame.fan_frame(None, UTC_ZONE),
-        VIEW: candle_frame.view_frame(drawn(bar()), drawn(bar()), PANELS, base.HOUR_MS, None),
+        VIEW: candle_frame.view_frame(drawn(bar()), drawn(bar()), PANELS, HOUR_MS, None),
     },
     "ratio": lambda: {base.ROWS: running_frame()},
     "coverage": lambda: {base.ROWS: running_frame()},
@@ -182,7 +183,7 @@ def test_the_zoom_is_a_selection_that_streamlit_can_keep() -> None:
     params = candle_spec(LOOK)["params"]
     assert [(param["name"], param["bind"]) for param in params] == [(base.ZOOM, "scales")]
     assert "value" not in params[0]
-    begun = Look(step_ms=base.HOUR_MS, decimals=2, zoomed=(1.0, 2.0))
+    begun = Look(step_ms=HOUR_MS, decimals=2, zoomed=(1.0, 2.0))
     assert candle_spec(begun)["params"][0]["value"] == {"x": [1.0, 2.0]}
 
 
@@ -258,7 +259,7 @@ def test_the_fan_opens_from_the_last_close_and_hides_the_steps_band() -> None:
     ahead = forecast(1)
     opened = candle_frame.fan_frame(ahead, UTC_ZONE)
     assert list(opened["q95"]) == [100.0, 103.0]
-    assert opened["begin"][1] - opened["begin"][0] == base.HOUR_MS
+    assert opened["begin"][1] - opened["begin"][0] == HOUR_MS
     rows = frame(bar(0), bar(1), forecasts=(forecast(0), ahead), last=1)
     assert list(candle_frame.without_bands(rows, ahead)["q50"].isna()) == [False, True]
     assert candle_frame.fan_frame(refusal(1), UTC_ZONE).empty
@@ -267,13 +268,13 @@ def test_the_fan_opens_from_the_last_close_and_hides_the_steps_band() -> None:
 def test_the_price_axis_follows_what_is_in_view() -> None:
     rows = drawn(bar(0), bar(1, low=Decimal(50), high=Decimal(60)), last=1)
     nothing = candle_frame.fan_frame(None, UTC_ZONE)
-    whole = candle_frame.view_frame(rows, nothing, PANELS, base.HOUR_MS, None).iloc[0]
+    whole = candle_frame.view_frame(rows, nothing, PANELS, HOUR_MS, None).iloc[0]
     first = base.local_ms(NOON, UTC_ZONE)
-    zoomed = (first, first + base.HOUR_MS)
-    part = candle_frame.view_frame(rows, nothing, PANELS, base.HOUR_MS, zoomed).iloc[0]
+    zoomed = (first, first + HOUR_MS)
+    part = candle_frame.view_frame(rows, nothing, PANELS, HOUR_MS, zoomed).iloc[0]
     assert whole["low"] < 50 < 60 < part["low"] < 99
     assert part["bottom"] < part["low"], "room for the volume"
-    empty = candle_frame.view_frame(rows[:0], nothing, PANELS, base.HOUR_MS, None).iloc[0]
+    empty = candle_frame.view_frame(rows[:0], nothing, PANELS, HOUR_MS, None).iloc[0]
     assert (empty["low"], empty["high"]) == pytest.approx((-0.04, 1.08))
 
 
@@ -322,7 +323,7 @@ def test_a_missing_day_breaks_the_line_of_closes() -> None:
 
 def test_a_span_of_service_ends_when_its_last_hour_does() -> None:
     row = served_frame().iloc[0]
-    assert row["end"] - row["begin"] == 2 * base.HOUR_MS
+    assert row["end"] - row["begin"] == 2 * HOUR_MS
     assert row["how"] == "served"
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from conf.names import DAY_MS
 from model.evaluation.projection import paper
 from model.evaluation.projection.walk import plan_origins, walk, with_paper
 from model.forecasters.paper import MIN_SHARE
-from model.projection.days import DAY_MS
 from model.projection.fan import Projector
 from model.projection.settings import ProjectionSettings
 from tests.support.projection_world import FIRST_DAY, YOUNG, world

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conf.names import DAY_MS
 from model.evaluation.predictions import write_predictions
 from model.evaluation.projection import words
 from model.evaluation.projection.page import plots
@@ -19,7 +20,6 @@ from model.evaluation.projection.section import make_section, verdict
 from model.evaluation.projection.walk import plan_origins, walk
 from model.evaluation.report import write_report
 from model.evaluation.report_files import plain, write_projection
-from model.projection.days import DAY_MS
 from model.projection.fan import Projector
 from model.projection.settings import ProjectionSettings
 from tests.support.evaluated import model_rows, naive_rows

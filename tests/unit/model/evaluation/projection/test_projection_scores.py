@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from conf.names import DAY_MS
 from model.evaluation.projection.scores import (
     FAN,
     PAPER,
@@ -18,7 +19,6 @@ from model.evaluation.projection.scores import (
     skill_interval,
 )
 from model.evaluation.projection.walk import Projected
-from model.projection.days import DAY_MS
 from model.projection.settings import LEVELS
 
 pytestmark = pytest.mark.unit

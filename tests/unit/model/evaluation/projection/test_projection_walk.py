@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conf.names import DAY_MS
 from model.evaluation.projection.random_walk import RandomWalk
 from model.evaluation.projection.rows import projection_frame
 from model.evaluation.projection.walk import (
@@ -16,7 +17,7 @@ from model.evaluation.projection.walk import (
     plan_origins,
     walk,
 )
-from model.projection.days import DAY_MS, Days, make_days
+from model.projection.days import Days, make_days
 from model.projection.fan import SHORT, SIMULATED, Projector
 from model.projection.settings import ProjectionSettings
 from tests.support.projection_world import FIRST_DAY, YOUNG, panel, world
