@@ -15,11 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from conf.names import HOUR_MS
 from model.dataset import Windows
 from model.feature_spec import CONTEXT_HOURS
 from model.forecasters.banded import with_bands
-from model.forecasters.columns import Column, column
+from model.forecasters.columns import Column, column, recent_returns
 from model.forecasters.forecaster import Fitted
 
 Floats = npt.NDArray[np.float64]
@@ -80,13 +79,8 @@ class Arima:
 
     def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
         """Fit each coin on its last days of `rows`; `validation` and `seed` are not used."""
-        since = int(rows.open_time_ms.max()) - HISTORY_DAYS * 24 * HOUR_MS
-        recent = (rows.open_time_ms > since) & np.isfinite(rows.z)
-        processes = {}
-        for symbol in sorted({str(symbol) for symbol in rows.symbols.tolist()}):
-            own = recent & (rows.symbols == symbol)
-            if own.sum() >= MIN_HOURS:
-                processes[symbol] = process_of(rows.z[own] * rows.sigma[own])
+        returns = recent_returns(rows, HISTORY_DAYS, MIN_HOURS)
+        processes = {symbol: process_of(own) for symbol, own in returns.items()}
         return with_bands(Processes(processes), rows)
 
 

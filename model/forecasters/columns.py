@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from conf.names import DAY_MS
 from model.dataset import Windows
 from model.feature_spec import CONTEXT_HOURS, SEQUENCE_NAMES, STATIC_NAMES
 
@@ -58,6 +59,24 @@ def column(rows: Windows, which: Column) -> Floats:
         raise ValueError(message)
     result: Floats = values.astype(np.float64)
     return result
+
+
+def recent_returns(rows: Windows, days: int, least_hours: int) -> dict[str, Floats]:
+    """Return coin → its known log-returns of the last days, the latest last; of coins with enough.
+
+    Args:
+        rows: training rows, ordered by hour.
+        days: before the newest row of any coin.
+        least_hours: a coin with fewer is left out.
+    """
+    since = int(rows.open_time_ms.max()) - days * DAY_MS
+    recent = (rows.open_time_ms > since) & np.isfinite(rows.z)
+    found = {}
+    for symbol in sorted({str(symbol) for symbol in rows.symbols.tolist()}):
+        own = recent & (rows.symbols == symbol)
+        if own.sum() >= least_hours:
+            found[symbol] = rows.z[own] * rows.sigma[own]
+    return found
 
 
 def exogenous(rows: Windows) -> Floats:

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from conf.names import HOUR_MS
 from model.baselines import empirical_quantiles
 from model.dataset import Windows
 from model.feature_spec import CONTEXT_HOURS, SIGMA_FLOOR
-from model.forecasters.columns import Column, column
+from model.forecasters.columns import Column, column, recent_returns
 from model.forecasters.forecaster import LEVELS, Fitted
 
 Floats = npt.NDArray[np.float64]
@@ -91,13 +90,8 @@ class GarchForecaster:
 
     def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
         """Fit each coin on its last days of `rows`; `validation` and `seed` are not used."""
-        since = int(rows.open_time_ms.max()) - HISTORY_DAYS * 24 * HOUR_MS
-        recent = (rows.open_time_ms > since) & np.isfinite(rows.z)
-        by_coin = {}
-        for symbol in sorted({str(symbol) for symbol in rows.symbols.tolist()}):
-            own = recent & (rows.symbols == symbol)
-            if own.sum() >= MIN_HOURS:
-                by_coin[symbol] = fit_garch(rows.z[own] * rows.sigma[own])
+        returns = recent_returns(rows, HISTORY_DAYS, MIN_HOURS)
+        by_coin = {symbol: fit_garch(own) for symbol, own in returns.items()}
         return GarchBands(by_coin, empirical_quantiles(rows.z, LEVELS))
 
 
