@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from streamlit_app.charts import candle_frame as frames
 from streamlit_app.charts.candle_frame import Axis
 from streamlit_app.export import frame_of
-from streamlit_app.indicators import Chosen
+from streamlit_app.indicators import COLUMNS, Chosen
 from streamlit_app.intervals import Interval, interval_for
 from streamlit_app.queries import bars as bar_queries
 from streamlit_app.queries import run as run_queries
@@ -154,9 +154,8 @@ def load(connection: Connection, wanted: Wanted, load_settled: LoadPart) -> Coin
         wanted: what to show.
         load_settled: `load_part`, or something that remembers what it returned.
     """
-    infos = {info.symbol: info for info in run_queries.symbols(connection)}
+    info = run_queries.symbol_info(connection, wanted.symbol)
     ends = bar_queries.ends(connection, wanted.symbol)
-    info = infos.get(wanted.symbol)
     if info is None or ends is None:
         return None
     span = span_of(*ends, wanted)
@@ -206,14 +205,7 @@ def exported(connection: Connection, wanted: Wanted) -> pd.DataFrame:
 
 
 def _chosen_columns(chosen: Chosen) -> list[str]:
-    columns = {
-        "SMA": ["sma"],
-        "EMA": ["ema"],
-        "Bollinger": ["bollinger_low", "bollinger_high"],
-        "VWAP": ["vwap"],
-        "RSI": ["rsi"],
-    }
-    return [column for name in chosen.names for column in columns[name]]
+    return [column for name in chosen.names for column in COLUMNS[name]]
 
 
 def not_closed(forecast: ForecastRow | None, final: CandleRow | None) -> ForecastRow | None:

@@ -31,6 +31,11 @@ def price(value: Decimal | None, tick: Decimal) -> str:
     return f"{value:,.{max(tick_decimals(tick), -exponent)}f}"
 
 
+def rounded_price(value: float, tick: Decimal) -> str:
+    """Return a price that has gone through floats to the tick: finer digits of it mean nothing."""
+    return price((Decimal(value) / tick).quantize(Decimal(1)) * tick, tick)
+
+
 def price_number(text: str) -> Decimal:
     """Return the exact value of a text made by `price`.
 
@@ -50,6 +55,19 @@ def percent(ratio: Decimal | float | None, decimals: int = 2, *, sign: bool = Tr
         return f"{abs(value)} %"
     mark = MINUS if value < 0 else "+" if sign else ""
     return f"{mark}{abs(value)} %"
+
+
+def share(value: float | None, error: float | None = None, decimals: int = 1) -> str:
+    """Return a share, with its standard error if there is one: '52.1 % ± 1.3'."""
+    if value is None:
+        return NOTHING
+    around = "" if error is None else f" ± {100 * error:.{decimals}f}"
+    return f"{percent(value, 1, sign=False)}{around}"
+
+
+def statistic(value: float | None) -> str:
+    """Return a t or its like with its sign: '+2.3'."""
+    return NOTHING if value is None else f"{value:+.1f}".replace("-", MINUS)
 
 
 def change(new: Decimal | None, old: Decimal | None) -> Decimal | None:

@@ -49,7 +49,15 @@ class Chosen:
         return max((needed.get(name, 0) for name in self.names), default=0)
 
 
-NAMES = ("SMA", "EMA", "Bollinger", "VWAP", "RSI")
+COLUMNS = {
+    "SMA": ("sma",),
+    "EMA": ("ema",),
+    "Bollinger": ("bollinger_low", "bollinger_high"),
+    "VWAP": ("vwap",),
+    "RSI": ("rsi",),
+}
+"""Of a chart's frame, by the indicator's name."""
+NAMES = tuple(COLUMNS)
 
 
 def sma(close: pd.Series[float], period: int) -> pd.Series[float]:

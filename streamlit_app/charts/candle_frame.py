@@ -21,7 +21,7 @@ from streamlit_app.words import AHEAD_WORDS, bar_state, bar_words
 
 QUANTILES = ("q05", "q25", "q50", "q75", "q95")
 PRICES = ("open", "high", "low", "close")
-INDICATORS = ("sma", "ema", "bollinger_low", "bollinger_high", "vwap", "rsi")
+INDICATORS = tuple(column for columns in indicators.COLUMNS.values() for column in columns)
 NOT_DRAWN = ("utc_ms", "quote_volume")
 """Columns that only the drawn ones are made of."""
 NAN = float("nan")

@@ -10,7 +10,7 @@ import altair as alt
 from streamlit_app import theme
 from streamlit_app.charts.base import Spec, finished, time_x, zoom
 from streamlit_app.charts.candle_frame import Panels
-from streamlit_app.indicators import RSI_BARS
+from streamlit_app.indicators import COLUMNS, RSI_BARS
 
 VIEW, FAN = "view", "fan"
 MARKED = ("partial", "disputed", "revised", "quiet")
@@ -265,9 +265,7 @@ def _hover(look: Look) -> alt.Chart:
         "Upper band": "bollinger_high",
         "VWAP": "vwap",
     }
-    wanted = {"sma": "SMA", "ema": "EMA", "vwap": "VWAP"} | dict.fromkeys(
-        ("bollinger_low", "bollinger_high"), "Bollinger"
-    )
+    wanted = {column: name for name, columns in COLUMNS.items() for column in columns}
     chart = _bars(look)
     tips = [alt.Tooltip("Bar:N", title=look.bars), alt.Tooltip("State:N")]
     for title, column in shown.items():

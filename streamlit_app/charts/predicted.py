@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -12,10 +11,10 @@ import pandas as pd
 
 from streamlit_app import formatting as f
 from streamlit_app.charts.base import Spec, finished, local_ms, time_x
+from streamlit_app.intervals import HOUR
 from streamlit_app.records.evaluation import Prediction
 from streamlit_app.theme import FORECAST, UP
 
-HOUR = timedelta(hours=1)
 MOST_POINTS = 720
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from streamlit_app import formatting as f
-from streamlit_app.markup.base import table
+from streamlit_app.markup.base import scrolled, table
 from streamlit_app.records.analysis import AggregateRow, AnalysisRun, CorrelationRow
 
 MOST_SHOWN = 120
@@ -46,7 +46,7 @@ def aggregate_table(rows: Sequence[AggregateRow], tick: Decimal, weekly: bool) -
             f.amount(row.volume),
             f.amount(row.quote_volume),
             f"{row.hours}",
-            f"{row.absent}" if row.absent else "0",
+            f"{row.absent}",
         )
         for row in list(reversed(rows))[:MOST_SHOWN]
     ]
@@ -54,8 +54,7 @@ def aggregate_table(rows: Sequence[AggregateRow], tick: Decimal, weekly: bool) -
         *("Week from" if weekly else "Day", "Open", "High", "Low", "Close", "Return"),
         *("Realised volatility", "Volume", "In USDT", "Hours", "Absent"),
     )
-    shown = table(heads, lines, numbers=tuple(range(1, len(heads))))
-    return f'<div class="nh-scroll">{shown}</div>'
+    return scrolled(table(heads, lines, numbers=tuple(range(1, len(heads)))))
 
 
 def correlation_line(rows: Sequence[CorrelationRow], span: str) -> str:

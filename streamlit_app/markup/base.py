@@ -47,6 +47,17 @@ class Html(str):
     __slots__ = ()
 
 
+def dotted(level: str, words: str | Html) -> Html:
+    """Return words behind a dot in the colour and shape of `level`: good, warn, bad, or nothing."""
+    inside = words if isinstance(words, Html) else escape(words)
+    return Html(f'<span class="nh-dot {level}"></span>{inside}')
+
+
+def scrolled(inside: str) -> str:
+    """Return a long table in a frame of its own that scrolls."""
+    return f'<div class="nh-scroll">{inside}</div>'
+
+
 def table(
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
 from conf.exchange_time import time_to_close
 from streamlit_app import formatting as f
 from streamlit_app.indicators import RSI_BARS, Chosen
-from streamlit_app.intervals import Interval
+from streamlit_app.intervals import HOUR, Interval
 from streamlit_app.markup.base import table
 from streamlit_app.records.market import CandleRow, ForecastRow
 from streamlit_app.records.run import SymbolInfo
 from streamlit_app.theme import DOWN, FORECAST, HOLE, INDICATORS, RSI, UP
 
 MOST_ODD = 50
-HOUR = timedelta(hours=1)
 
 
 def head(

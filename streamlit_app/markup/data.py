@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from conf.contracts.incidents import IncidentKind
 from streamlit_app import formatting as f
-from streamlit_app.markup.base import Html, table
+from streamlit_app.markup.base import Html, dotted, scrolled, table
 from streamlit_app.records.data import (
     HistoryRow,
     IncidentCount,
@@ -79,7 +79,7 @@ def verdict_line(rows: Sequence[VerdictRow], window: str) -> str:
 
 
 def _count(count: int, level: str) -> str | Html:
-    return Html(f'<span class="nh-dot {level}"></span>{count:,}') if count else "0"
+    return dotted(level, f"{count:,}") if count else "0"
 
 
 def gap_table(counts: Sequence[IncidentCount], zone: ZoneInfo) -> str:
@@ -195,7 +195,7 @@ def _result(row: ReconcileResult | None) -> Html:
     ]
     level = "bad" if wrong or row.equal != row.expected else "good"
     words = f"{row.equal:,} of {row.expected:,} equal" + (f"; {', '.join(wrong)}" if wrong else "")
-    return Html(f'<span class="nh-dot {level}"></span>{words}')
+    return dotted(level, words)
 
 
 def difference_table(rows: Sequence[ReconcileDifference], zone: ZoneInfo) -> str:
@@ -205,7 +205,7 @@ def difference_table(rows: Sequence[ReconcileDifference], zone: ZoneInfo) -> str
     lines = [
         (row.symbol, f.both_times(row.open_time, zone), row.store, row.difference) for row in rows
     ]
-    return f'<div class="nh-scroll">{table(("Coin", "Hour", "Store", "Difference"), lines)}</div>'
+    return scrolled(table(("Coin", "Hour", "Store", "Difference"), lines))
 
 
 def revision_table(
@@ -227,7 +227,7 @@ def revision_table(
         for row in rows
     ]
     heads = ("Coin", "Hour", "Revision", "What changed", "Source", "Written", "Reason")
-    return f'<div class="nh-scroll">{table(heads, lines, numbers=(2,))}</div>'
+    return scrolled(table(heads, lines, numbers=(2,)))
 
 
 def _changes(row: RevisionRow, tick: Decimal) -> str:
@@ -255,9 +255,7 @@ def repair_table(rows: Sequence[RepairRow], wall_now: datetime, zone: ZoneInfo) 
         (
             row.symbol,
             f.both_times(row.open_time, zone),
-            Html(
-                f'<span class="nh-dot {_REPAIR_LEVELS.get(row.state, "")}"></span>{escape(row.state)}'
-            ),
+            dotted(_REPAIR_LEVELS.get(row.state, ""), row.state),
             str(row.revision) if row.revision is not None else f.NOTHING,
             f.ago(wall_now - (row.done_at or row.requested_at)),
             row.reason if row.requests == 1 else f"{row.reason} (asked {row.requests} times)",
@@ -266,7 +264,7 @@ def repair_table(rows: Sequence[RepairRow], wall_now: datetime, zone: ZoneInfo) 
         for row in rows
     ]
     heads = ("Coin", "Hour", "State", "Revision", "When", "Why", "Outcome")
-    return f'<div class="nh-scroll">{table(heads, lines, numbers=(3,))}</div>'
+    return scrolled(table(heads, lines, numbers=(3,)))
 
 
 def history_table(rows: Sequence[HistoryRow], wall_now: datetime) -> str:

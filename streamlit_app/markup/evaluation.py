@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from html import escape
 from zoneinfo import ZoneInfo
 
 from streamlit_app import formatting as f
-from streamlit_app.markup.base import Html, table
+from streamlit_app.intervals import HOUR
+from streamlit_app.markup.base import Html, dotted, scrolled, table
 from streamlit_app.records.evaluation import EvaluationRun, LeagueRow, Prediction
 
-HOUR = timedelta(hours=1)
 MOST_SHOWN = 168
 NONE_YET = (
     '<p class="nh dim" data-field="evaluation">No evaluation is recorded here yet: '
@@ -29,7 +29,7 @@ def introduction(
         words = f"Better than the last price: {escape(', '.join(better))}."
     else:
         words = "None of the models is better than the last price."
-    doubts = "".join(f'<br><span class="nh-dot warn"></span>{escape(one)}' for one in run.warnings)
+    doubts = "".join(f"<br>{dotted('warn', one)}" for one in run.warnings)
     return (
         f'<div class="nh" data-field="evaluation"><p class="nh-verdict">{words}</p>'
         f"<p>{len(league)} models on {run.hours:,} hours of {len(run.coins)} coins, "
@@ -60,11 +60,11 @@ def league_table(league: Sequence[LeagueRow]) -> str:
             f"{row.place}",
             _model(row),
             _interval(row),
-            f.NOTHING if row.dm_t is None else f"{row.dm_t:+.1f}".replace("-", f.MINUS),
-            _share(row.da, row.da_se),
+            f.statistic(row.dm_t),
+            f.share(row.da, row.da_se, 2),
             f.percent(row.pinball_skill),
-            _share(row.coverage_90, None),
-            _share(row.coverage_50, None),
+            f.share(row.coverage_90),
+            f.share(row.coverage_50),
             f.percent(row.refused, 1, sign=False),
             f"{row.seeds}" if row.seeds else f.NOTHING,
             f.NOTHING if row.fits is None else f"{row.fits:,}",
@@ -78,7 +78,7 @@ def league_table(league: Sequence[LeagueRow]) -> str:
 
 
 def _model(row: LeagueRow) -> Html:
-    mark = ' <span class="nh-dot good"></span>better' if row.is_better else ""
+    mark = f" {dotted('good', 'better')}" if row.is_better else ""
     return Html(f"{escape(row.model)}{mark}")
 
 
@@ -90,13 +90,6 @@ def _interval(row: LeagueRow) -> str:
     return f"{row.rmae:.4f} ({row.rmae_low:.4f} – {row.rmae_high:.4f})"
 
 
-def _share(value: float | None, error: float | None) -> str:
-    if value is None:
-        return f.NOTHING
-    around = "" if error is None else f" ± {100 * error:.2f}"
-    return f"{f.percent(value, 1, sign=False)}{around}"
-
-
 def _seconds(value: float | None) -> str:
     return f.NOTHING if value is None else f.milliseconds(round(value * 1000))
 
@@ -106,10 +99,10 @@ def prediction_table(rows: Sequence[Prediction], tick: Decimal, zone: ZoneInfo) 
     lines = [
         (
             f.both_times(row.target_open_time + HOUR, zone),
-            _price(row.last_close, tick),
-            _price(row.q50, tick),
-            f"{_price(row.q05, tick)} – {_price(row.q95, tick)}",
-            _price(row.actual_close, tick),
+            f.rounded_price(row.last_close, tick),
+            f.rounded_price(row.q50, tick),
+            f"{f.rounded_price(row.q05, tick)} – {f.rounded_price(row.q95, tick)}",
+            f.rounded_price(row.actual_close, tick),
             f.percent(row.q50 / row.actual_close - 1, 3),
             f.percent(row.last_close / row.actual_close - 1, 3),
             row.reason or ("refused" if row.is_refused else _inside(row)),
@@ -120,13 +113,8 @@ def prediction_table(rows: Sequence[Prediction], tick: Decimal, zone: ZoneInfo) 
         *("Close at", "Last price", "Median", "90 % band", "Actual", "Median off"),
         *("Last price off", "Band"),
     )
-    return f'<div class="nh-scroll">{table(heads, lines, numbers=(1, 2, 3, 4, 5, 6))}</div>'
+    return scrolled(table(heads, lines, numbers=(1, 2, 3, 4, 5, 6)))
 
 
 def _inside(row: Prediction) -> str:
     return "inside" if row.q05 <= row.actual_close <= row.q95 else "outside"
-
-
-def _price(value: float, tick: Decimal) -> str:
-    """Return a price to the tick: these have gone through floats, finer digits mean nothing."""
-    return f.price((Decimal(value) / tick).quantize(Decimal(1)) * tick, tick)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from conf.contracts.feed import FeedState
 from conf.exchange_time import FRESH_S
 from streamlit_app import formatting as f
-from streamlit_app.markup.base import Html, table
+from streamlit_app.markup.base import Html, dotted, table
 from streamlit_app.records.run import RunState
 from streamlit_app.records.system import FeedRow
 
@@ -88,7 +88,7 @@ def feed_table(rows: Sequence[FeedRow], run: RunState, zone: ZoneInfo) -> str:
 
 
 def _state(found: Health) -> Html:
-    return Html(f'<span class="nh-dot {found.level}"></span>{escape(found.words)}')
+    return dotted(found.level, found.words)
 
 
 def _since(time: datetime | None, now: datetime | None) -> str:

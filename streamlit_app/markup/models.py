@@ -8,7 +8,7 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from streamlit_app import formatting as f
-from streamlit_app.markup.base import Html, table
+from streamlit_app.markup.base import Html, dotted, scrolled, table
 from streamlit_app.records.forecasts import ModelEventRow, ModelRow, ServedRow
 
 STATUS_WORDS = {
@@ -122,13 +122,9 @@ def event_table(events: Sequence[ModelEventRow], zone: ZoneInfo) -> str:
         )
         for event in events
     ]
-    return (
-        '<div class="nh-scroll">'
-        + table(("When (exchange)", "What", "Model", "Why"), rows)
-        + "</div>"
-    )
+    return scrolled(table(("When (exchange)", "What", "Model", "Why"), rows))
 
 
 def _event(kind: str) -> Html:
     level, words = EVENT_WORDS.get(kind, ("", kind.replace("_", " ")))
-    return Html(f'<span class="nh-dot {level}"></span>{escape(words)}')
+    return dotted(level, words)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from html import escape
 from zoneinfo import ZoneInfo
 
 from conf.exchange_time import freshness, time_to_close
 from streamlit_app import formatting as f
+from streamlit_app.intervals import HOUR
 from streamlit_app.records.market import STRIP_HOURS, CandleRow, CoinNow, ForecastRow
 from streamlit_app.words import VERDICT_WORDS
-
-HOUR = timedelta(hours=1)
 
 
 def _share(value: Decimal, low: Decimal, high: Decimal) -> str:

@@ -36,7 +36,7 @@ def introduction(fan: Fan, tick: Decimal, zone: ZoneInfo, now: datetime | None) 
     return (
         f'<div class="nh"><p class="nh-note" data-field="scenarios">{SCENARIOS}</p>'
         f"<p>From {f.both_times(fan.origin, zone)}{age} at "
-        f"{_rounded(fan.last_close, tick)} USDT, {len(fan.days)} days ahead. "
+        f"{f.rounded_price(fan.last_close, tick)} USDT, {len(fan.days)} days ahead. "
         f'<span data-field="method">Method: {escape(words)}.</span></p></div>'
     )
 
@@ -64,12 +64,7 @@ def horizon_table(fan: Fan, tick: Decimal, zone: ZoneInfo) -> str:
 
 
 def _price(value: float, last: float, tick: Decimal) -> str:
-    return f"{_rounded(value, tick)} ({f.percent(value / last - 1, 1)})"
-
-
-def _rounded(value: float, tick: Decimal) -> str:
-    """Return a simulated price to the tick; no exchange has ever told it, so nothing is lost."""
-    return f.price((Decimal(value) / tick).quantize(Decimal(1)) * tick, tick)
+    return f"{f.rounded_price(value, tick)} ({f.percent(value / last - 1, 1)})"
 
 
 def legend() -> str:

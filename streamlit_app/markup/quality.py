@@ -37,10 +37,10 @@ def _figures(score: ScoreRow, window: str) -> str:
     return (
         f"{score.forecasts:,} forecasts of {score.hours:,} hours in the last {window}: mean |error| "
         f"{f.percent(score.error, 4, sign=False)} against {f.percent(score.naive_error, 4, sign=False)} "
-        f"for “same as last” (ratio {_ratio(score.ratio)}, t = {_signed(score.t)} over hours); the "
-        f"direction was right {_share(score.direction, score.direction_se)} of the time, a coin toss "
-        f"being 50 %; {_share(score.coverage_90, score.coverage_90_se)} of closes lay inside the "
-        f"90 % band and {_share(score.coverage_50, score.coverage_50_se)} inside the 50 % band. ± is "
+        f"for “same as last” (ratio {_ratio(score.ratio)}, t = {f.statistic(score.t)} over hours); the "
+        f"direction was right {f.share(score.direction, score.direction_se)} of the time, a coin toss "
+        f"being 50 %; {f.share(score.coverage_90, score.coverage_90_se)} of closes lay inside the "
+        f"90 % band and {f.share(score.coverage_50, score.coverage_50_se)} inside the 50 % band. ± is "
         "one standard error over hours: the coins of an hour move together and count as one witness. "
         "USDC is left out here and shown below."
     )
@@ -55,10 +55,10 @@ def score_table(scores: Sequence[ScoreRow]) -> str:
             f.percent(score.error, 4, sign=False),
             f.percent(score.naive_error, 4, sign=False),
             _ratio(score.ratio),
-            _signed(score.t),
-            _share(score.direction, score.direction_se),
-            _share(score.coverage_90, score.coverage_90_se),
-            _share(score.coverage_50, score.coverage_50_se),
+            f.statistic(score.t),
+            f.share(score.direction, score.direction_se),
+            f.share(score.coverage_90, score.coverage_90_se),
+            f.share(score.coverage_50, score.coverage_50_se),
             _pinball(score),
         )
         for score in scores
@@ -84,18 +84,6 @@ def _left_out(scores: Sequence[ScoreRow]) -> str:
 
 def _ratio(value: float | None) -> str:
     return f.NOTHING if value is None else f"{value:.4f}"
-
-
-def _signed(value: float | None) -> str:
-    return f.NOTHING if value is None else f"{value:+.1f}".replace("-", f.MINUS)
-
-
-def _share(value: float | None, error: float | None) -> str:
-    """Return a share with its standard error: '52.1 % ± 1.3'."""
-    if value is None:
-        return f.NOTHING
-    around = "" if error is None else f" ± {100 * error:.1f}"
-    return f"{f.percent(value, 1, sign=False)}{around}"
 
 
 def _pinball(score: ScoreRow) -> str:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from conf.contracts.incidents import ALARMS
 from streamlit_app import formatting as f
 from streamlit_app.advice import Finding
-from streamlit_app.markup.base import Html, table
+from streamlit_app.markup.base import Html, dotted, scrolled, table
 from streamlit_app.records.data import ReconcileRun
 from streamlit_app.records.run import RunState
 from streamlit_app.records.system import (
@@ -54,7 +54,7 @@ def finding_list(findings: Sequence[Finding]) -> str:
         )
     rows = [
         (
-            Html(f'<span class="nh-dot {one.level}"></span>{escape(one.part)}'),
+            dotted(one.level, one.part),
             one.what,
             with_code(one.do),
         )
@@ -92,7 +92,7 @@ def job_table(jobs: Sequence[JobRow], wall_now: datetime) -> str:
 
 
 def _state(state: str) -> Html:
-    return Html(f'<span class="nh-dot {_LEVELS.get(state, "")}"></span>{escape(state)}')
+    return dotted(_LEVELS.get(state, ""), state)
 
 
 def _batch(detail: dict[str, Any]) -> str:
@@ -134,7 +134,7 @@ def store_table(
     rows = [
         (
             "Postgres",
-            Html('<span class="nh-dot good"></span>answers'),
+            dotted("good", "answers"),
             f"version {database.version}, {size}",
         )
     ]
@@ -153,7 +153,7 @@ def store_table(
         level, words = ("good", "equal") if reconciled.is_green else ("bad", "differ")
         when = f"{f.both_times(reconciled.from_time, zone)} to {f.both_times(reconciled.until_time, zone)}"
         what = f"{', '.join(reconciled.stores)}; hours from {when}; compared {f.ago(wall_now - reconciled.finished_at)}"
-        rows.append(("All stores", Html(f'<span class="nh-dot {level}"></span>{words}'), what))
+        rows.append(("All stores", dotted(level, words), what))
     return table(("Store", "State", "What is known"), rows)
 
 
@@ -207,13 +207,13 @@ def incident_table(incidents: Sequence[IncidentRow], zone: ZoneInfo) -> str:
     ]
     heads = ("When (exchange)", "Kind", "Symbol", "Lasted", "Ids", "Producer", "Detail")
     classes = ["alarm" if row.kind in ALARMS else "" for row in incidents]
-    return f'<div class="nh-scroll">{table(heads, rows, classes=classes)}</div>'
+    return scrolled(table(heads, rows, classes=classes))
 
 
 def kind_words(kind: str) -> Html:
     """Return an incident's kind; an alarm has a colour, a shape and a word."""
-    words = escape(kind.replace("_", " "))
-    return Html(f'<span class="nh-dot bad"></span>alarm: {words}' if kind in ALARMS else words)
+    words = kind.replace("_", " ")
+    return dotted("bad", f"alarm: {words}") if kind in ALARMS else Html(escape(words))
 
 
 def _ids(row: IncidentRow) -> str:

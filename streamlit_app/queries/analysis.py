@@ -25,16 +25,13 @@ SELECT started_at, finished_at, until_time, cardinality(symbols) AS symbols, hou
 FROM analysis_run ORDER BY id DESC LIMIT 1
 """
 
-_DAYS = """
-SELECT symbol, day AS begin, open, high, low, close, volume, quote_volume, hours, absent,
+_PERIODS = """
+SELECT symbol, {period} AS begin, open, high, low, close, volume, quote_volume, hours, absent,
     simple_return, realised_volatility
-FROM analysis_day WHERE symbol = %(symbol)s AND day >= %(since)s ORDER BY day LIMIT %(limit)s
+FROM analysis_{period} WHERE symbol = %(symbol)s AND {period} >= %(since)s
+ORDER BY {period} LIMIT %(limit)s
 """
-_WEEKS = """
-SELECT symbol, week AS begin, open, high, low, close, volume, quote_volume, hours, absent,
-    simple_return, realised_volatility
-FROM analysis_week WHERE symbol = %(symbol)s AND week >= %(since)s ORDER BY week LIMIT %(limit)s
-"""
+_DAYS, _WEEKS = _PERIODS.format(period="day"), _PERIODS.format(period="week")
 
 _VOLATILITY = """
 SELECT day, volatility_24h, volatility_7d, volatility_30d FROM analysis_volatility

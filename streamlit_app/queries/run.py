@@ -101,3 +101,8 @@ def newest_final(connection: Connection) -> datetime | None:
 def symbols(connection: Connection) -> list[SymbolInfo]:
     """Return the followed symbols in their order."""
     return [SymbolInfo(**row) for row in rows(connection, _SYMBOLS, limit=MOST_SYMBOLS)]
+
+
+def symbol_info(connection: Connection, symbol: str | None) -> SymbolInfo | None:
+    """Return one symbol, None if it is not followed."""
+    return next((info for info in symbols(connection) if info.symbol == symbol), None)

@@ -53,10 +53,10 @@ def _since(run: AnalysisRun) -> date:
 
 def _load(connection: Connection) -> Loaded:
     now = run_queries.run_state(connection)
-    infos = {info.symbol: info for info in run_queries.symbols(connection)}
+    info = run_queries.symbol_info(connection, symbol)
     run = queries.newest_run(connection)
     if run is None:
-        return Loaded(now, infos.get(symbol), None, [], [], [], [], [])
+        return Loaded(now, info, None, [], [], [], [], [])
     since, until = _since(run), run.until_time.date() - timedelta(days=1)
 
     def kept(name: str, *key: object) -> tuple[object, ...]:
@@ -70,7 +70,7 @@ def _load(connection: Connection) -> Loaded:
     every = max(1, math.ceil(shown / MOST_POINTS))
     return Loaded(
         state=now,
-        info=infos.get(symbol),
+        info=info,
         run=run,
         rebased=screen.kept(
             kept("rebased", tuple(compared), since, every),

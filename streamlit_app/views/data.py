@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 import streamlit as st
@@ -72,7 +72,7 @@ def _load(connection: Connection, window: str, kind: str, coin: str) -> Loaded:
         )
         revisions = queries.revisions(connection, after, newest)
         counts = incident_queries.counts(connection, after)
-        incidents = _incidents(connection, window, kind, coin, MOST_SHOWN)
+        incidents = _incidents(connection, newest, window, kind, coin, MOST_SHOWN)
     runs = queries.reconcile_runs(connection)
     return Loaded(
         run=run,
@@ -91,11 +91,8 @@ def _load(connection: Connection, window: str, kind: str, coin: str) -> Loaded:
 
 
 def _incidents(
-    connection: Connection, window: str, kind: str, coin: str, limit: int
+    connection: Connection, newest: datetime, window: str, kind: str, coin: str, limit: int
 ) -> list[IncidentRow]:
-    newest = run_queries.newest_final(connection)
-    if newest is None:
-        return []
     since = newest - WINDOWS[window]
     wanted = (None if kind == ALL else kind, None if coin == ALL else coin)
     return incident_queries.chosen(connection, since, *wanted, limit)
@@ -128,7 +125,11 @@ def _draw(loaded: Loaded, window: str) -> None:
 
 
 def _rows(connection: Connection) -> pd.DataFrame:
-    return frame_of(_incidents(connection, window, kind, coin, MOST_EXPORTED), IncidentRow)
+    newest = run_queries.newest_final(connection)
+    found = (
+        [] if newest is None else _incidents(connection, newest, window, kind, coin, MOST_EXPORTED)
+    )
+    return frame_of(found, IncidentRow)
 
 
 with st.container(horizontal=True):

@@ -45,18 +45,18 @@ def _origins(symbol: str) -> list[datetime]:
 
 def _load(connection: Connection, symbol: str, chosen: str) -> Loaded:
     run = run_queries.run_state(connection)
-    infos = {info.symbol: info for info in run_queries.symbols(connection)}
+    info = run_queries.symbol_info(connection, symbol)
     origin = f.time_of_address(chosen) or next(iter(queries.origins(connection, symbol)), None)
     fan = queries.fan(connection, symbol, origin) if origin else None
     if fan is None or run.newest_open_time is None:
-        return Loaded(run, infos.get(symbol), None, [])
+        return Loaded(run, info, None, [])
     until = min(run.newest_open_time, fan.origin + timedelta(days=len(fan.days)))
     until = max(fan.origin, until.replace(hour=0))
     closes = screen.kept(
         ("closes", symbol, fan.origin, until),
         lambda: queries.day_closes(connection, symbol, fan.origin - BEFORE, until),
     )
-    return Loaded(run, infos.get(symbol), fan, closes)
+    return Loaded(run, info, fan, closes)
 
 
 def _draw(loaded: Loaded) -> None:

@@ -113,12 +113,11 @@ def _evaluated(connection: Connection, coin: str) -> Evaluated:
         return Evaluated(now, None, [], None, [])
     kept = evaluation_queries.predicted_symbols(connection, run.digest)
     symbol = coin if coin in kept else next(iter(kept), None)
-    infos = {info.symbol: info for info in run_queries.symbols(connection)}
     return Evaluated(
         state=now,
         run=run,
         league=evaluation_queries.league(connection, run.digest),
-        info=infos.get(symbol) if symbol else None,
+        info=run_queries.symbol_info(connection, symbol),
         predictions=screen.kept(
             ("predictions", run.digest, symbol),
             lambda: evaluation_queries.predictions(connection, run, symbol) if symbol else [],
