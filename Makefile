@@ -112,8 +112,8 @@ bench-candles: install ## trades/s of the candles query against a no-op read and
 	@$(BIN)/python -m tests.bench.candles --seed $(SEED)
 
 .PHONY: bench-model
-bench-model: install ## training on all recorded hours (CANDLES=DIR), Petastorm's reader, scoring ten rows (SEED=7)
-	@$(BIN)/python -m tests.bench.model $(if $(CANDLES),--candles $(CANDLES))
+bench-model: install ## training on all recorded hours (CANDLES=DIR), Petastorm's reader, scoring ten rows (SEED=1)
+	@$(BIN)/python -m tests.bench.model --seed $(SEED) $(if $(CANDLES),--candles $(CANDLES))
 
 bench-api: install ## requests/s of the read API on one core, 3 years of 10 coins: 90 days of candles, uncached and not modified (SEED=1)
 	@$(BIN)/python -m tests.bench.api --seed $(SEED)

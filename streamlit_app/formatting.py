@@ -31,8 +31,10 @@ def price(value: Decimal | None, tick: Decimal) -> str:
     return f"{value:,.{max(tick_decimals(tick), -exponent)}f}"
 
 
-def rounded_price(value: float, tick: Decimal) -> str:
+def rounded_price(value: Decimal | float | None, tick: Decimal) -> str:
     """Return a price that has gone through floats to the tick: finer digits of it mean nothing."""
+    if value is None:
+        return NOTHING
     return price((Decimal(value) / tick).quantize(Decimal(1)) * tick, tick)
 
 

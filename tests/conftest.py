@@ -31,6 +31,7 @@ from local.ports import HOST, PortClaims
 from local.stack import LocalStack
 from tests.support.bundle import Bundle, bundle_of, spark_settings
 from tests.support.exchange import ExchangeServer, start_exchange
+from tests.support.own_settings import forget_own_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,8 +40,7 @@ ROOT = Path(__file__).parents[1]
 REAL_DATA = ROOT.parent / "shared" / "data"
 
 # A developer's own settings must not reach the tests.
-for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-    del os.environ[name]
+forget_own_settings()
 os.environ["SPARK_LOCAL_IP"] = HOST
 
 

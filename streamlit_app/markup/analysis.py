@@ -40,7 +40,7 @@ def aggregate_table(rows: Sequence[AggregateRow], tick: Decimal, weekly: bool) -
     lines = [
         (
             f"{row.begin}",
-            *(f.price(value, tick) for value in (row.open, row.high, row.low, row.close)),
+            *(f.rounded_price(value, tick) for value in (row.open, row.high, row.low, row.close)),
             f.percent(row.simple_return),
             f.percent(row.realised_volatility, sign=False),
             f.amount(row.volume),

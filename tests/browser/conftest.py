@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from streamlit_app import probe
 from tests.support.dashboard_server import Running, running_dashboard
+from tests.support.repeating import repeating
 
 REFRESH_S = 1
 
@@ -43,22 +44,16 @@ def page(chromium: Browser) -> Iterator[Page]:
 @pytest.fixture
 def fresh_rows(dashboard: Running) -> Iterator[None]:
     """Touch the running hours as a live run would, so that nothing turns stale meanwhile."""
-    stop = threading.Event()
     connection = dashboard.connect()
 
     def touch() -> None:
-        while not stop.wait(REFRESH_S):
-            with connection, connection.cursor() as cursor:
-                cursor.execute(
-                    "UPDATE candle SET updated_at = clock_timestamp(), trades = trades + 1 "
-                    "WHERE status = 'provisional'"
-                )
-                cursor.execute("UPDATE feed_status SET updated_at = clock_timestamp()")
-                cursor.execute("UPDATE job_status SET updated_at = clock_timestamp()")
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE candle SET updated_at = clock_timestamp(), trades = trades + 1 "
+                "WHERE status = 'provisional'"
+            )
+            cursor.execute("UPDATE feed_status SET updated_at = clock_timestamp()")
+            cursor.execute("UPDATE job_status SET updated_at = clock_timestamp()")
 
-    thread = threading.Thread(target=touch)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-    connection.close()
+    with closing(connection), repeating(REFRESH_S, touch):
+        yield

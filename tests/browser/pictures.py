@@ -6,9 +6,8 @@ The rows hold one hour of each odd kind, so that the pictures show what each loo
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -16,6 +15,7 @@ from playwright.sync_api import sync_playwright
 from streamlit_app import probe
 from tests.support import dashboard_data as data
 from tests.support.dashboard_server import Running, running_dashboard
+from tests.support.repeating import repeating
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 CHART = "[data-testid=stVegaLiteChart] canvas"
@@ -48,23 +48,15 @@ UPDATE job_status SET updated_at = clock_timestamp();
 
 @contextmanager
 def _still(dashboard: Running) -> Iterator[None]:
-    stop = threading.Event()
     connection = dashboard.connect()
     last = data.LIVE_START + (data.LIVE_HOURS - 1) * data.HOUR
 
     def hold() -> None:
-        while not stop.wait(0.5):
-            with connection, connection.cursor() as cursor:
-                cursor.execute(_STILL, {"last": last})
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_STILL, {"last": last})
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
+    with closing(connection), repeating(0.5, hold):
         yield
-    finally:
-        stop.set()
-        thread.join()
-        connection.close()
 
 
 def main() -> None:

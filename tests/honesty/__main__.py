@@ -38,6 +38,7 @@ from tests.honesty.market import write_market
 from tests.honesty.report import HonestyReport, Row, judge, print_report
 from tests.honesty.shuffled import Shuffled
 from tests.support.ending import end_cleanly_on_sigterm
+from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/honesty.json")
 START_MS = 1_640_995_200_000  # 2022-01-01T00:00Z, a Saturday
@@ -52,8 +53,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the markets")
     seed = parser.parse_args().seed
     end_cleanly_on_sigterm()
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     console = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="nexthour-honesty-"))
     hours = (TRAIN_DAYS + TEST_DAYS) * 24

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from tests.soak.report import SoakReport, print_report
 from tests.soak.run import SPEED, Outcome, soak
 from tests.support.bundle import ROOT
 from tests.support.ending import end_cleanly_on_sigterm
+from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/soak.json")
 LOGS = Path("var/reports/soak-logs")
@@ -30,8 +30,7 @@ def main() -> int:
     options = _options()
     end_cleanly_on_sigterm()
     console = Console()
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     folder = Path(tempfile.mkdtemp(prefix="nexthour-soak-"))
     settings = LocalStackSettings(run_dir=folder / "stack", jars_dir=ROOT / ".deps" / "jars")
     stack = LocalStack(settings, fresh=True)

@@ -28,16 +28,10 @@ from tests.bench.api.report import (
     targets,
     wrong_answers,
 )
-from tests.bench.api.world import (
-    END,
-    HOURS,
-    LIVE_HOURS,
-    START,
-    SYMBOLS,
-    World,
-    running_world,
-)
+from tests.bench.api.world import World, running_world
+from tests.bench.store import END, HOURS, LIVE_HOURS, START, SYMBOLS
 from tests.support.ending import end_cleanly_on_sigterm
+from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/bench-api.json")
 RANGE = timedelta(days=90)
@@ -106,13 +100,12 @@ def main() -> int:
     options = _options()
     end_cleanly_on_sigterm()
     console = Console()
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     if len(os.sched_getaffinity(0)) < 2:
         console.print("two cores are needed: one serves, one asks")
         return 2
     with running_world(options.seed) as world:
-        os.sched_setaffinity(0, {world.load_core})
+        os.sched_setaffinity(0, {world.store.load_core})
         loads, events = asyncio.run(all_loads(world, options))
         memory_mib = world.api_mib
     report = ApiBench(

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 import aiohttp
 
 from nexthour.latency import Latency, summarise
-from tests.bench.api.world import END, HOUR, World, writing
+from tests.bench.api.world import World, writing
+from tests.bench.store import END, HOUR
 from tests.support.api_data import candle, insert
 
 SYMBOL = "BENCHUSDT"

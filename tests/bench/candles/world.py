@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from conf.settings import KafkaSettings
 from local.ports import PortClaims
 from tests.bench.candles.fill import Filling, Form, symbols_of
+from tests.support.own_settings import forget_own_settings
 from tests.support.servers import Broker
 
 ROOT = Path(__file__).parents[3]
@@ -147,8 +147,7 @@ def _wait(process: subprocess.Popen[str]) -> None:
 @contextmanager
 def running_world() -> Iterator[World]:
     """Run a broker; a developer's own settings are set aside."""
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]
+    forget_own_settings()
     folder = Path(tempfile.mkdtemp(prefix="nexthour-bench-"))
     ports = PortClaims()
     with ExitStack() as parts:

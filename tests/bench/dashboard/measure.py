@@ -24,10 +24,10 @@ from streamlit_app.queries import overview as overview_queries
 from streamlit_app.queries import run as run_queries
 from streamlit_app.queries import scores as score_queries
 from streamlit_app.store import Store
-from tests.bench.api.world import SYMBOLS
 from tests.bench.dashboard.report import Memory, Timing, timing
 from tests.bench.dashboard.viewer import viewer
 from tests.bench.dashboard.world import World
+from tests.bench.store import SYMBOLS
 
 UTC_ZONE = ZoneInfo("UTC")
 DAYS = timedelta(days=90)
@@ -55,8 +55,7 @@ PAGES = {
 
 def page_data(world: World, rounds: int) -> list[Timing]:
     """Time what a page reads and computes, without Streamlit and with nothing kept."""
-    settings = world.postgres
-    store = Store(settings, world.namespace)
+    store = Store(world.store.postgres, world.store.namespace)
 
     def chart(bars: str, symbol: str) -> Callable[[Connection], object]:
         wanted = Wanted(symbol, DAYS, bars, Chosen(NAMES, 20), UTC_ZONE)

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import itertools
 import sys
-import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import psutil
-from pydantic import SecretStr
 
 from conf.connections.postgres import connect
 from conf.names import Namespace
 from conf.settings import PostgresSettings
-from local.ports import HOST, PortClaims
+from local.ports import HOST
 from local.process import ManagedProcess, answers
-from tests.bench.api.world import END, HOUR, fill, pin
-from tests.support.api_data import prepared_namespace
-from tests.support.servers import PostgresServer
+from tests.bench.store import END, HOUR, FilledStore, filled_store
+from tests.support.repeating import repeating
 
 ROOT = Path(__file__).parents[3]
 CHANGE_S = 0.5
@@ -61,9 +55,7 @@ WHERE status = 'provisional'
 class World:
     """What a measurement works on."""
 
-    namespace: Namespace
-    postgres: PostgresSettings
-    load_core: int
+    store: FilledStore
     dashboard: ManagedProcess
     url: str
 
@@ -81,39 +73,28 @@ class World:
 
 @contextmanager
 def running_world(seed: int) -> Iterator[World]:
-    """Fill a Postgres, then run it and the dashboard on one core and leave the other to viewers.
-
-    The database shares the dashboard's core: together they are what serves a viewer.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="nexthour-bench-"))
-    folder.chmod(0o755)
-    ports = PortClaims()
-    load_core, server_core = sorted(os.sched_getaffinity(0))[:2]
-    with ExitStack() as parts:
-        parts.callback(shutil.rmtree, folder, ignore_errors=True)
-        parts.callback(ports.release)
-        server = PostgresServer(folder / "postgres", ports)
-        parts.callback(server.stop)
-        server.start()
-        postgres = PostgresSettings(url=SecretStr(server.url), statement_timeout_ms=120_000)
-        namespace = prepared_namespace(postgres, "bench-dashboard")
-        fill(postgres, namespace, seed)
-        score(postgres, namespace)
-        pin(server.pid, server_core)
-        port = ports.claim(0, "dashboard")
+    """Run the dashboard on the core of its database, and the pipeline's writing on the other."""
+    with filled_store("bench-dashboard", seed) as store:
+        score(store.postgres, store.namespace)
+        port = store.ports.claim(0, "dashboard")
         dashboard = ManagedProcess(
             "dashboard",
-            [sys.executable, "-c", _pinned(server_core, port)],
-            log_dir=folder / "logs",
-            env={"NEXTHOUR_NAMESPACE": namespace.name, "NEXTHOUR_POSTGRES_URL": server.url},
+            [sys.executable, "-c", _pinned(store.server_core, port)],
+            log_dir=store.folder / "logs",
+            env={
+                "NEXTHOUR_NAMESPACE": store.namespace.name,
+                "NEXTHOUR_POSTGRES_URL": store.postgres.url.get_secret_value(),
+            },
             cwd=ROOT,
         )
         dashboard.start()
-        parts.callback(dashboard.stop)
-        url = f"http://{HOST}:{port}"
-        dashboard.wait_ready(answers(f"{url}/_stcore/health"), 60)
-        parts.enter_context(_live(postgres, namespace))
-        yield World(namespace, postgres, load_core, dashboard, url)
+        try:
+            url = f"http://{HOST}:{port}"
+            dashboard.wait_ready(answers(f"{url}/_stcore/health"), 60)
+            with _live(store.postgres, store.namespace):
+                yield World(store, dashboard, url)
+        finally:
+            dashboard.stop()
 
 
 def _pinned(core: int, port: int) -> str:
@@ -141,26 +122,17 @@ def score(postgres: PostgresSettings, namespace: Namespace) -> None:
 @contextmanager
 def _live(postgres: PostgresSettings, namespace: Namespace) -> Iterator[None]:
     """Change the running hours as the pipeline does, and close them as the demo's exchange does."""
-    stop = threading.Event()
     connection = connect(postgres, namespace)
+    changes, newest = itertools.count(1), END
 
     def write() -> None:
-        newest: datetime = END
-        changes = 0
-        while not stop.wait(CHANGE_S):
-            changes += 1
-            with connection, connection.cursor() as cursor:
-                cursor.execute(_CHANGE)
-                if changes % int(HOUR_S / CHANGE_S) == 0:
-                    cursor.execute(_CLOSE)
-                    cursor.execute(_BEGIN, {"last": newest, "next": newest + HOUR})
-                    newest += HOUR
+        nonlocal newest
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_CHANGE)
+            if next(changes) % int(HOUR_S / CHANGE_S) == 0:
+                cursor.execute(_CLOSE)
+                cursor.execute(_BEGIN, {"last": newest, "next": newest + HOUR})
+                newest += HOUR
 
-    writer = threading.Thread(target=write, name="pipeline")
-    writer.start()
-    try:
+    with closing(connection), repeating(CHANGE_S, write):
         yield
-    finally:
-        stop.set()
-        writer.join()
-        connection.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import tempfile
 import time
@@ -40,6 +39,7 @@ from tests.bench.model.measure import batch_rate, read_rate, scoring_ms, ten_row
 from tests.bench.model.report import Fit, ModelBench, print_report, targets
 from tests.support.ending import end_cleanly_on_sigterm
 from tests.support.model_history import history_table, random_panel
+from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/bench-model.json")
 RECORDED = Path(__file__).parents[4] / "shared" / "data" / "hourly"
@@ -51,8 +51,7 @@ def main() -> int:
     """Measure, print the table, write the report."""
     options = _options()
     end_cleanly_on_sigterm()
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     console = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="nexthour-bench-model-"))
     try:

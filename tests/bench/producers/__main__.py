@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.bench.producers.report import ProducerBench, print_report, targets
 from tests.bench.producers.stages import measure_stages
 from tests.bench.producers.sustained import measure_sustained
 from tests.bench.producers.world import exchange_at, running_broker, running_world
+from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/bench-producers.json")
 # The market is livelier in some hours than in others: these give 5,000 trades/s in its first ones,
@@ -27,8 +27,7 @@ def main() -> int:
     """Measure, print the table, write the report."""
     options = _options()
     console = Console()
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     with running_broker() as (broker, folder, ports):
         console.print("latency and a burst")
         with running_world(broker, folder, ports, "steady", STEADY_OFFER, options.seed) as world:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from tests.chaos.candles.stores import Book, Table
 from tests.support.bundle import ROOT, Bundle, bundle_of
 from tests.support.exchange import ExchangeServer, start_exchange
 from tests.support.kept import Kept
+from tests.support.own_settings import forget_own_settings
 from tests.support.servers import Broker, Hdfs, PostgresServer
 
 CLEAN = ("BTCUSDT", "ETHUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT", "SOLUSDT")
@@ -89,8 +89,7 @@ def open_world(seed: int, keep: Path | None = None) -> Iterator[World]:
         seed: of the exchange's trades.
         keep: where the logs are copied to before the folder is removed.
     """
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     folder = Path(tempfile.mkdtemp(prefix="nexthour-chaos-"))
     log_dir = folder / "logs"
     ports, namespace = PortClaims(), Namespace(NAMESPACE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from nexthour.system import System
 from tests.chaos.lifecycle.report import LifecycleReport, print_report
 from tests.chaos.lifecycle.run import Story, Watcher, by_training, counts, trainings_s
 from tests.support.ending import end_cleanly_on_sigterm
+from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/chaos-lifecycle.json")
 LOGS = Path("var/reports/chaos-lifecycle-logs")
@@ -34,8 +34,7 @@ def main() -> int:
     """Run it, print the table, write the report."""
     options = _options()
     end_cleanly_on_sigterm()
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     console = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="nexthour-lifecycle-"))
     settings, steps = DemoSettings(hour_seconds=options.hour_seconds), Steps(console)

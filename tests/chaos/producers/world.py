@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from local.ports import PortClaims
 from tests.chaos.producers.afterwards import BookFaults
 from tests.chaos.producers.fleet import ROOT, Fleet
 from tests.support.exchange import ExchangeServer, start_exchange
+from tests.support.own_settings import forget_own_settings
 from tests.support.servers import Broker
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT", "SOLUSDT")
@@ -147,8 +147,7 @@ def open_world(seed: int, keep: Path | None = None) -> Iterator[World]:
         seed: of the exchange's trades.
         keep: where the logs are copied to before the folder is removed.
     """
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     folder = Path(tempfile.mkdtemp(prefix="nexthour-chaos-"))
     ports, namespace = PortClaims(), Namespace(NAMESPACE)
     with ExitStack() as parts:

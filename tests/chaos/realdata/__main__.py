@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from tests.chaos.realdata.passes import HOURLY, WINDOWS, Window, run_pass
 from tests.chaos.realdata.report import PassResult, RealDataReport, print_report
 from tests.support.bundle import ROOT
 from tests.support.ending import end_cleanly_on_sigterm
+from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/realdata-candles.json")
 LOGS = Path("var/reports/realdata-candles-logs")
@@ -33,8 +33,7 @@ def main() -> int:
     if not HOURLY.is_dir():
         sys.stderr.write(f"{HOURLY} is not there: recorded hours are needed\n")
         return 2
-    for name in [name for name in os.environ if name.startswith("NEXTHOUR_")]:
-        del os.environ[name]  # a developer's own settings
+    forget_own_settings()
     windows = [_cut(one, options.hours) for one in WINDOWS if one.name in options.windows]
     begun_s = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="nexthour-real-"))

@@ -13,7 +13,7 @@ from tests.bench.api.report import (
     targets,
     wrong_answers,
 )
-from tests.bench.api.world import HOURS, LIVE_HOURS, candle_lines, cents, forecast_lines, prices
+from tests.bench.store import HOURS, LIVE_HOURS, candle_lines, cents, forecast_lines, prices
 
 pytestmark = pytest.mark.unit
 

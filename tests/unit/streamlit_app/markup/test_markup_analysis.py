@@ -44,11 +44,14 @@ def test_the_analysis_says_of_what_and_until_when() -> None:
 
 
 def test_days_are_told_the_latest_first_and_unknown_figures_as_dashes() -> None:
-    one = AggregateRow("ETHUSDT", MONDAY, *[Decimal("1.5")] * 4, None, None, 23, 1, None, 0.03)
+    prices = (None, *map(Decimal, ("1.2600000000000001", "1.239999999999999", "1.25")))
+    one = AggregateRow("ETHUSDT", MONDAY, *prices, None, None, 23, 1, None, 0.03)
     two = replace(one, begin=MONDAY + timedelta(days=1), simple_return=0.0123)
     body = analysis.aggregate_table([one, two], TICK, False)
     assert body.index("2026-01-06") < body.index("2026-01-05")
     assert "+1.23 %" in body
+    assert "1.26<" in body
+    assert "1.24<" in body
     assert "–" in body
     assert "Week from" in analysis.aggregate_table([one], TICK, True)
     assert analysis.aggregate_table([one] * 500, TICK, False).count("<tr") == (
