@@ -55,11 +55,7 @@ def main() -> int:
 def _report(outcome: Outcome, seed: int, minutes: float) -> SoakReport:
     problems = list(outcome.problems)
     figures = [*outcome.memory, *outcome.batch, *outcome.files]
-    problems += [
-        f"{one.name} grew by {one.drift:.1%}, {one.allowed:.0%} is allowed"
-        for one in figures
-        if not one.is_flat
-    ]
+    problems += [one.problem for one in figures if one.problem]
     return SoakReport(
         is_green=not problems,
         seed=seed,

@@ -19,11 +19,20 @@ class Figure(BaseModel):
     last: float = Field(description="Median of the last third.")
     most: float = Field(description="Highest sample after the warm-up.")
     drift: float = Field(description="last / middle - 1.")
-    allowed: float = Field(description="Largest drift upwards that counts as flat.")
+    allowed: float | None = Field(None, description="Largest drift upwards that counts as flat.")
+    bound: float | None = Field(None, description="What `most` may reach; the drift is free then.")
 
     @classmethod
-    def of(cls, name: str, unit: str, found: Flatness, allowed: float) -> Figure:
-        """Return the figure of samples."""
+    def of(
+        cls,
+        name: str,
+        unit: str,
+        found: Flatness,
+        *,
+        allowed: float | None = None,
+        bound: float | None = None,
+    ) -> Figure:
+        """Return the figure of samples, which must be flat or bounded."""
         return cls(
             name=name,
             unit=unit,
@@ -32,12 +41,17 @@ class Figure(BaseModel):
             most=round(found.most, 3),
             drift=round(found.drift, 4),
             allowed=allowed,
+            bound=bound,
         )
 
     @property
-    def is_flat(self) -> bool:
-        """Whether it did not grow by more than is allowed."""
-        return self.drift <= self.allowed
+    def problem(self) -> str | None:
+        """What is wrong with it, in one line."""
+        if self.allowed is not None and self.drift > self.allowed:
+            return f"{self.name} grew by {self.drift:.1%}, {self.allowed:.0%} is allowed"
+        if self.bound is not None and self.most > self.bound:
+            return f"{self.name} reached {self.most:,.0f} {self.unit}, {self.bound:,.0f} is allowed"
+        return None
 
 
 class SoakReport(BaseModel):
@@ -65,7 +79,7 @@ def print_report(report: SoakReport, console: Console) -> None:
         table.add_column(name, justify="left" if name in ("figure", "unit") else "right")
     for figure in (*report.memory, *report.batch, *report.files):
         values = (f"{value:,.2f}" for value in (figure.middle, figure.last, figure.most))
-        mark = "" if figure.is_flat else " ✗"
+        mark = " ✗" if figure.problem else ""
         table.add_row(figure.name, figure.unit, *values, f"{figure.drift:+.1%}{mark}")
     console.print(table)
     console.print(

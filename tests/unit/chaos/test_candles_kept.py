@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.measure import flatness
+from tests.soak.measure import Flatness, flatness
+from tests.soak.report import Figure
 from tests.soak.sampler import batch_seconds, files_of
 from tests.support.eventually import eventually
 from tests.support.kept import End, Kept
@@ -99,3 +100,14 @@ def test_files_are_counted_by_folder_and_where_kept_by_hour_as_files_an_hour() -
     assert files_of(archive) == {"trades": 4 / 3}
     assert files_of([*archive, *others]) == {"trades": 4 / 3, "candles": 1.0, "checkpoints": 1.0}
     assert files_of(["hdfs"]) == {"hdfs": 1.0}
+
+
+def test_a_figure_is_flat_or_bounded() -> None:
+    found = Flatness(middle=200.0, last=230.0, most=340.0)
+    assert Figure.of("files", "files", found, allowed=0.2).problem is None
+    grown = Figure.of("files", "files", found, allowed=0.1).problem
+    assert grown == "files grew by 15.0%, 10% is allowed"
+    assert Figure.of("files", "files", found, bound=340).problem is None
+    assert Figure.of("files", "files", found, bound=300).problem == (
+        "files reached 340 files, 300 is allowed"
+    )
