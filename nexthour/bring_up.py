@@ -25,6 +25,7 @@ def bring_up(
     start_clock: Callable[[], None],
     train: Callable[[], bool] = lambda: True,
     with_api: bool = True,
+    with_lifecycle: bool = True,
 ) -> None:
     """Start stores, history, model, queries, producer, dashboard and API, side by side where they can.
 
@@ -37,6 +38,7 @@ def bring_up(
         start_clock: lets a stand-in's time run, once a model is there to forecast with.
         train: tells whether to train a first model, asked once the stores are up.
         with_api: whether to start the read API, too.
+        with_lifecycle: whether models are trained and tried again while it runs.
 
     Raises:
         LocalError: one line, if any part fails; the caller stops the system.
@@ -76,7 +78,8 @@ def bring_up(
             views.append(pool.submit(timed, "start the read API", system.start_api))
         for view in views:
             view.result()
-        timed("start the models' life cycle", system.start_lifecycle)
+        if with_lifecycle:
+            timed("start the models' life cycle", system.start_lifecycle)
 
 
 def addresses_text(addresses: Mapping[str, str]) -> str:
