@@ -48,7 +48,7 @@ jars: python
 	@$(BIN)/python -m local.jars
 
 # ---- develop -----------------------------------------------------------------------------------
-.PHONY: check format lint types test test-unit test-spark test-integration test-browser
+.PHONY: check format lint types test test-unit test-spark test-integration test-browser test-long
 check: lint types ## what CI and the pre-commit hooks check: format, lint, types
 
 format: python ## format the code
@@ -61,18 +61,21 @@ lint: python
 types: python
 	$(BIN)/mypy
 
-test: install check ## everything: checks, unit, spark, integration, browser
+test: install check ## everything but test-long: checks, unit, spark, integration, browser
 	$(PYTEST) -m unit -n logical
-	$(PYTEST) -m "not unit" --durations=40
+	$(PYTEST) -m "not unit and not long" --durations=40
 
 test-unit: python ## seconds: no JVM, no server
 	$(PYTEST) -m unit -n logical
 
 test-spark: install ## Spark tests in a local session
-	$(PYTEST) -m spark
+	$(PYTEST) -m "spark and not long"
 
 test-integration: install ## against a real broker, HDFS, Postgres and S3
-	$(PYTEST) -m integration
+	$(PYTEST) -m "integration and not long"
+
+test-long: install ## batch jobs on a standalone cluster, and each way to stop them: minutes more
+	$(PYTEST) -m long
 
 test-browser: install ## the dashboard in Chromium
 	$(PYTEST) -m browser

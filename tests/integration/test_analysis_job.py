@@ -226,13 +226,23 @@ def test_rebased_coins_begin_with_1_on_their_own_first_day(
     assert cells["BTCUSDT", "ETHUSDT"] == cells["ETHUSDT", "BTCUSDT"] != 1
 
 
-def test_by_hand_and_on_a_cluster(
-    context: PipelineContext, environment: dict[str, str], tmp_path: Path
+def test_by_hand_it_says_what_is_missing_and_changes_once(
+    context: PipelineContext, environment: dict[str, str]
 ) -> None:
     check_refusal_of_an_empty_store(environment)
     load(context, oracle.market())
     done = run_command(COMMAND, environment)
     assert done.returncode == 0, done.stderr
+    (first,) = changed(context)
+    assert first
+
+
+@pytest.mark.long
+def test_on_a_cluster_it_finds_the_same(
+    context: PipelineContext, environment: dict[str, str], hdfs_spark: SparkSession, tmp_path: Path
+) -> None:
+    load(context, oracle.market())
+    analyse(hdfs_spark, context)
     with spark_cluster(tmp_path / "spark") as cluster:
         launcher = ROOT / "nexthour" / "launchers" / "analysis.py"
         application = cluster.submit(launcher, environment)

@@ -94,7 +94,9 @@ def test_without_java_it_says_so_in_one_line(candles: Path, tmp_path: Path) -> N
     assert "bin/java" in (tmp_path / "out" / "cache" / LOG).read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_stopped_it_ends_all_that_it_started(
     candles: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -119,6 +121,7 @@ def test_stopped_it_ends_all_that_it_started(
     assert "(kept)" in output
 
 
+@pytest.mark.long
 def test_on_a_cluster_tasks_run_on_its_executors(candles: Path, tmp_path: Path) -> None:
     with spark_cluster(tmp_path / "spark") as cluster:
         arguments = command(
