@@ -3,7 +3,8 @@
 Reads with `read_committed`, after `init_transactions` has ended whatever an older instance left open.
 Guarantee: all records that were committed before the call are seen. Reads backwards in growing steps
 and only partitions that hold the asked symbols, so a restart reads a few thousand records; a symbol
-that was never published costs a pass over its partition.
+that was never published costs a pass over its partition. Records without the producers' header
+`venue` are a stranger's and passed over.
 """
 
 from __future__ import annotations
@@ -220,14 +221,17 @@ class TailReader:
                     continue
                 give_up_s = time.monotonic() + WAIT_S
                 if message.key() in keys:
-                    yield self._decoded(message)
+                    headers = dict(message.headers() or [])
+                    # Without a venue it is a stranger's, whatever it says: no part of the series, and
+                    # no reason to keep the series from going on.
+                    if "venue" in headers:
+                        yield self._decoded(message, headers)
         text = f"the tail of {self._topic}-{partition} could not be read to its end"
         raise SinkBrokenError(text)
 
-    def _decoded(self, message: object) -> tuple[TradeRecord, str]:
-        headers = dict(message.headers() or [])  # type: ignore[attr-defined] # untyped client
-        if headers.get("venue") != self._venue:
-            found = (headers.get("venue") or b"no venue").decode(errors="replace")
+    def _decoded(self, message: object, headers: dict[str, bytes]) -> tuple[TradeRecord, str]:
+        if headers["venue"] != self._venue:
+            found = headers["venue"].decode(errors="replace")
             text = (
                 f"topic {self._topic} holds trades of {found}, not of {self._venue.decode()}: "
                 "use another NEXTHOUR_NAMESPACE"
@@ -235,7 +239,7 @@ class TailReader:
             raise StartupError(text)
         writer = (headers.get(WRITER_HEADER) or b"").decode(errors="replace")
         try:
-            record = decode(message.value(), self._kafka.trades_schema_id, self._writers)  # type: ignore[attr-defined]
+            record = decode(message.value(), self._kafka.trades_schema_id, self._writers)  # type: ignore[attr-defined] # untyped client
         except ContractError as error:
             text = f"topic {self._topic} holds a record that does not decode: {error}"
             raise StartupError(text) from error

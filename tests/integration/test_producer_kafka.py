@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from conf.contracts.trades import Close, Gap, TradeRecord, encode
@@ -274,6 +275,20 @@ def test_a_topic_of_another_venue_is_refused(settings: Bundle) -> None:
     write(sink_config(settings), [trade(1)])
     with pytest.raises(StartupError, match="holds trades of binance-spot, not of kraken"):
         read_tail(settings, "BTCUSDT", venue="kraken")
+
+
+def test_a_strangers_records_are_no_part_of_the_series(settings: Bundle) -> None:
+    """Copies in the wrong order and garbage, the newest records of the topic: the series goes on."""
+    write(sink_config(settings), [trade(1), trade(2), trade(3)])
+    stranger = Producer(settings.kafka.client_config() | {"partitioner": "murmur2_random"})
+    copy = TradeRecord(
+        "TRADE", "BTCUSDT", H0 + 1, H0, "STREAM", trade_id=1, price=1, quantity=1,
+        buyer_is_maker=True,
+    )  # fmt: skip
+    for value in (encode(copy, settings.kafka.trades_schema_id), b"garbage"):
+        stranger.produce(settings.namespace.trades_topic, value, "BTCUSDT")
+    assert stranger.flush(10) == 0
+    assert read_tail(settings, "BTCUSDT")["BTCUSDT"].last_id == 3
 
 
 def test_run_settings_name_the_venue() -> None:
