@@ -16,6 +16,8 @@ from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
 log = structlog.get_logger(__name__)
 
 DISPOSE_S = 1.0
+VENUE_HEADER = "venue"
+"""The exchange that a record is from; records without it are a stranger's."""
 WRITER_HEADER = "writer"
 """Transactional id of the producer that wrote a record: who must be fenced when symbols move."""
 

@@ -25,7 +25,7 @@ from conf.contracts.incidents import Incident, encode_incident
 from conf.contracts.trades import TradeRecord, encode, encode_fields
 from producers.errors import FencedError, ProducerError, SinkBrokenError
 from producers.kafka_errors import kafka_error, translated
-from producers.kafka_producer import WRITER_HEADER, SinkConfig, dispose
+from producers.kafka_producer import VENUE_HEADER, WRITER_HEADER, SinkConfig, dispose
 from producers.messages import Trade
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class KafkaSink:
         self._send_errors: list[str] = []
         names = config.namespace
         self._headers = [
-            ("venue", config.venue.encode()),
+            (VENUE_HEADER, config.venue.encode()),
             (WRITER_HEADER, names.transactional_id(config.shard).encode()),
         ]
         self._thread = threading.Thread(target=self._work, name="kafka-sink", daemon=True)

@@ -29,7 +29,7 @@ from conf.names import hour_open_ms
 from conf.settings import KafkaSettings
 from producers.errors import SinkBrokenError, StartupError
 from producers.kafka_errors import CLIENT_LOG, kafka_error, translated
-from producers.kafka_producer import WRITER_HEADER
+from producers.kafka_producer import VENUE_HEADER, WRITER_HEADER
 from producers.partitioner import partition_of
 
 FIRST_STEP = 2_000
@@ -224,14 +224,14 @@ class TailReader:
                     headers = dict(message.headers() or [])
                     # Without a venue it is a stranger's, whatever it says: no part of the series, and
                     # no reason to keep the series from going on.
-                    if "venue" in headers:
+                    if VENUE_HEADER in headers:
                         yield self._decoded(message, headers)
         text = f"the tail of {self._topic}-{partition} could not be read to its end"
         raise SinkBrokenError(text)
 
     def _decoded(self, message: object, headers: dict[str, bytes]) -> tuple[TradeRecord, str]:
-        if headers["venue"] != self._venue:
-            found = headers["venue"].decode(errors="replace")
+        if headers[VENUE_HEADER] != self._venue:
+            found = headers[VENUE_HEADER].decode(errors="replace")
             text = (
                 f"topic {self._topic} holds trades of {found}, not of {self._venue.decode()}: "
                 "use another NEXTHOUR_NAMESPACE"

@@ -60,7 +60,7 @@ def percent(ratio: Decimal | float | None, decimals: int = 2, *, sign: bool = Tr
 
 
 def share(value: float | None, error: float | None = None, decimals: int = 1) -> str:
-    """Return a share, with its standard error if there is one: '52.1 % ± 1.3'."""
+    """Return a share, with its standard error, of so many decimals, if there is one: '52.1 % ± 1.3'."""
     if value is None:
         return NOTHING
     around = "" if error is None else f" ± {100 * error:.{decimals}f}"

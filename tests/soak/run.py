@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from conf.names import Namespace
 from conf.settings import DEFAULT_SYMBOLS
@@ -31,7 +32,7 @@ TRADES_PER_S = 2_000
 MEMORY_DRIFT, BATCH_DRIFT = 0.05, 0.2
 # Candles are one file each. Flat are the files of an hour of an archive that is compacted.
 FILES_DRIFT = {"trades": 0.1, "markers": 0.1}
-CHECKPOINT_FILES = 700
+FILES_BOUND = {"checkpoints": 700}
 """Spark keeps a query's last 20 batches and clears away older states once a minute, so that between two
 clean-ups the files rise with the batches, and the quicker those are, the higher. Two partitions' states, an
 offset and a commit each, 140 batches (no batch takes less than half a second) and the archive query's
@@ -151,24 +152,24 @@ def _pass_time(seconds: float, sampler: Sampler, say: Say) -> None:
 
 def _judge(outcome: Outcome, sampler: Sampler, seconds: float) -> None:
     def figures(
-        some: dict[str, list[Sample]], unit: str, allowed: dict[str, float]
+        some: dict[str, list[Sample]],
+        unit: str,
+        allowed: dict[str, float],
+        bound: Mapping[str, float] = MappingProxyType({}),
     ) -> list[Figure]:
         found = []
         for name, samples in sorted(some.items()):
             # A folder that came late, in a run much shorter than half an hour, has no middle.
             is_covered = samples[0][0] < 2 * seconds / 3 and len(samples) > 3
-            if not is_covered:
-                continue
-            flat = flatness(samples, seconds)
-            if name in allowed:
-                found.append(Figure.of(name, unit, flat, allowed=allowed[name]))
-            elif name == "checkpoints":
-                found.append(Figure.of(name, unit, flat, bound=CHECKPOINT_FILES))
+            if is_covered and (name in allowed or name in bound):
+                flat = flatness(samples, seconds)
+                limits = {"allowed": allowed.get(name), "bound": bound.get(name)}
+                found.append(Figure.of(name, unit, flat, **limits))
         return found
 
     outcome.memory = figures(sampler.memory, "MiB", dict.fromkeys(sampler.memory, MEMORY_DRIFT))
     outcome.batch = figures(sampler.batch, "s", dict.fromkeys(sampler.batch, BATCH_DRIFT))
-    outcome.files = figures(sampler.files, "files", FILES_DRIFT)
+    outcome.files = figures(sampler.files, "files", FILES_DRIFT, FILES_BOUND)
     if set(MODULES) - sampler.memory.keys() or not sampler.batch or not outcome.files:
         outcome.problems.append("not everything was sampled")
 

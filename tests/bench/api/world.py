@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own class name
@@ -15,8 +14,7 @@ from conf.connections.postgres import connect
 from local.ports import HOST
 from local.process import ManagedProcess, answers
 from tests.bench.store import FilledStore, filled_store
-
-ROOT = Path(__file__).parents[3]
+from tests.support.bundle import ROOT
 
 
 @dataclass(frozen=True)

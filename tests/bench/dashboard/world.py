@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -17,9 +16,9 @@ from conf.settings import PostgresSettings
 from local.ports import HOST
 from local.process import ManagedProcess, answers
 from tests.bench.store import END, HOUR, FilledStore, filled_store
+from tests.support.bundle import ROOT
 from tests.support.repeating import repeating
 
-ROOT = Path(__file__).parents[3]
 CHANGE_S = 0.5
 """The pipeline writes a running hour at most once a second; ten coins make it twice as often."""
 HOUR_S = 20.0
