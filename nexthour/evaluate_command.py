@@ -23,6 +23,7 @@ from rich.progress import (
 from conf.model import ModelSettings
 from conf.names import HOUR_MS
 from local.errors import LocalError
+from model.evaluation.assemble import Walked
 from model.evaluation.catalogue import DEFAULT, UnknownModelError, choose
 from model.evaluation.hours import Hours, HoursError, read_hours
 from model.evaluation.plan import Fold, PlanError, plan_folds
@@ -34,7 +35,7 @@ from model.evaluation.row_files import keep_rows
 from model.evaluation.rows import Rows, make_rows
 from model.evaluation.session import EvaluationSession
 from model.evaluation.settings import EvaluationSettings
-from model.evaluation.walk import Done, Walk, Walked
+from model.evaluation.walk import Done, Walk
 from model.evaluation.work import WalkError
 from model.forecasters.forecaster import ForecasterError
 from nexthour.evaluation_record import Recorder

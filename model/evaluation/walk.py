@@ -1,9 +1,8 @@
-"""The walk: every model fitted at every refit with every seed, and what they said as one frame."""
+"""The walk: every model fitted at every refit with every seed."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -11,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from conf.champion import CHAMPION
 from conf.names import HOUR_MS
-from model.evaluation.champion import Champion, Composition, Model, Said, compose
+from model.evaluation.assemble import Walked, assemble
+from model.evaluation.champion import Champion, Model
 from model.evaluation.hours import Hours
 from model.evaluation.plan import Fold
-from model.evaluation.predictions import Ground, lay_ground, prediction_frame
+from model.evaluation.predictions import Ground, lay_ground
 from model.evaluation.rows import Rows
-from model.evaluation.runs import Run
 from model.evaluation.settings import EvaluationSettings
 from model.evaluation.spark_work import work_by_spark, work_in_tasks
 from model.evaluation.tasks import Cache, Scored, Task, task_key
@@ -46,23 +43,6 @@ class Done:
     seconds: float
     is_kept: bool
     remaining_s: float | None
-
-
-@dataclass(frozen=True)
-class Walked:
-    """What a walk found.
-
-    Attributes:
-        predictions: rows of `predictions.parquet`: model by model, then by hour and coin.
-        by_seed: the same for each seed of the models that have several, model = ``name#seed``.
-        runs: cost per model and seed; the champion's is that of its members and its own.
-        composition: what the champion was made of; None if it was not asked for.
-    """
-
-    predictions: pd.DataFrame
-    by_seed: pd.DataFrame
-    runs: list[Run]
-    composition: Composition | None = None
 
 
 @dataclass
@@ -149,7 +129,8 @@ class Walk:
                 found[job.number] = scored
                 pending.remove(job)
                 on_done(self._done(job.task, scored, pending, is_kept=False))
-        return self._together(tasks, grounds, found)
+        fits = [(task, found[number]) for number, task in enumerate(tasks)]
+        return assemble(self.models, self.rows, grounds, fits)
 
     def _work_off(
         self, jobs: Sequence[Job], grounds: Sequence[Ground], cache: Cache
@@ -175,91 +156,3 @@ class Walk:
                 for job in pending
             )
         return Done(task, seconds, is_kept, remaining)
-
-    def _together(
-        self, tasks: list[Task], grounds: list[Ground], found: dict[int, Scored]
-    ) -> Walked:
-        runs: dict[str, list[Run]] = {}
-        said: dict[str, list[Said]] = {}
-        by_seed: dict[str, list[pd.DataFrame]] = {}
-        for forecaster in self.forecasters:
-            name = forecaster.name
-            own = [number for number, task in enumerate(tasks) if task.forecaster.name == name]
-            said[name] = self._said(tasks, found, own)
-            seeds = sorted({tasks[number].seed for number in own})
-            runs[name], by_seed[name] = [], []
-            for seed in seeds:
-                numbers = [number for number in own if tasks[number].seed == seed]
-                runs[name].append(_run(name, seed, [found[number] for number in numbers]))
-                if len(seeds) > 1:
-                    alone = self._said(tasks, found, numbers)
-                    by_seed[name].append(self._frame(f"{name}#{seed}", grounds, alone))
-        means, single, told, composition = [], [], [], None
-        for model in self.models:
-            if isinstance(model, Champion):
-                frame, run, made_of = self._champion(model, grounds, said, runs)
-                composition = made_of if model.name == CHAMPION else composition
-                means.append(frame)
-                told.append(run)
-                continue
-            means.append(self._frame(model.name, grounds, said[model.name]))
-            single += by_seed[model.name]
-            told += runs[model.name]
-        predictions = pd.concat(means, ignore_index=True)
-        alone_frame = pd.concat(single, ignore_index=True) if single else predictions.iloc[:0]
-        return Walked(predictions, alone_frame, told, composition)
-
-    def _said(self, tasks: list[Task], found: dict[int, Scored], numbers: list[int]) -> list[Said]:
-        """Return the mean over `numbers`, fold by fold."""
-        means = []
-        for fold in self.folds:
-            own = [found[number] for number in numbers if tasks[number].fold is fold]
-            asked = np.mean(np.stack([scored.quantiles for scored in own]), axis=0)
-            validation = np.mean(np.stack([scored.validation for scored in own]), axis=0)
-            means.append(Said(asked, validation))
-        return means
-
-    def _champion(
-        self,
-        champion: Champion,
-        grounds: list[Ground],
-        said: dict[str, list[Said]],
-        runs: dict[str, list[Run]],
-    ) -> tuple[pd.DataFrame, Run, Composition]:
-        began = time.monotonic()
-        names = [member.name for member in champion.members]
-        by_fold = [[said[name][index] for name in names] for index in range(len(grounds))]
-        prices, composition = compose(champion, self.rows, grounds, by_fold)
-        own = [run for name in names for run in runs[name]]
-        run = Run(
-            champion.name,
-            0,
-            fit_s=round(sum(one.fit_s for one in own), 3),
-            score_s=round(sum(one.score_s for one in own) + time.monotonic() - began, 3),
-            peak_mib=max(one.peak_mib for one in own),
-            refits=len(self.folds),
-        )
-        parts = [
-            prediction_frame(self.rows, ground.tested, champion.name, part)
-            for ground, part in zip(grounds, prices, strict=True)
-        ]
-        return pd.concat(parts, ignore_index=True), run, composition
-
-    def _frame(self, model: str, grounds: list[Ground], said: list[Said]) -> pd.DataFrame:
-        """Return a model's own predictions, fold by fold."""
-        parts = []
-        for ground, one in zip(grounds, said, strict=True):
-            prices = ground.prices(self.rows, model, one.asked)
-            parts.append(prediction_frame(self.rows, ground.tested, model, prices))
-        return pd.concat(parts, ignore_index=True)
-
-
-def _run(model: str, seed: int, scored: list[Scored]) -> Run:
-    return Run(
-        model,
-        seed,
-        fit_s=round(sum(one.fit_s for one in scored), 3),
-        score_s=round(sum(one.score_s for one in scored), 3),
-        peak_mib=max(one.peak_mib for one in scored),
-        refits=len(scored),
-    )

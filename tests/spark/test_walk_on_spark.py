@@ -12,11 +12,12 @@ import pytest
 from conf.champion import ChampionSettings
 from conf.model import ModelSettings
 from conf.names import HOUR_MS
+from model.evaluation.assemble import Walked
 from model.evaluation.catalogue import choose
 from model.evaluation.champion import Model
 from model.evaluation.predictions import write_predictions
 from model.evaluation.session import LOG
-from model.evaluation.walk import Done, Walked
+from model.evaluation.walk import Done
 from model.evaluation.work import WalkError
 from model.forecasters.forecaster import ForecasterError
 from model.forecasters.recurrent import Recurrent

@@ -10,13 +10,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from conf.names import DAY_MS, HOUR_MS
+from model.evaluation.assemble import Walked
 from model.evaluation.champion import Model
 from model.evaluation.hours import read_hours
 from model.evaluation.plan import Fold, plan_folds
 from model.evaluation.row_files import keep_rows
 from model.evaluation.rows import make_rows
 from model.evaluation.settings import EvaluationSettings
-from model.evaluation.walk import Done, Walk, Walked
+from model.evaluation.walk import Done, Walk
 from tests.support.model_history import COINS, START_MS, history_table, random_panel
 
 if TYPE_CHECKING:

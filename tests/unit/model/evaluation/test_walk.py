@@ -13,10 +13,11 @@ import pytest
 from conf.model import ModelSettings
 from conf.names import HOUR_MS
 from model.dataset import Windows
+from model.evaluation.assemble import Walked
 from model.evaluation.catalogue import choose
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import write_predictions
-from model.evaluation.walk import Done, Walked
+from model.evaluation.walk import Done
 from model.evaluation.work import WalkError
 from model.forecasters.forecaster import LEVELS, Fitted, ForecasterError
 from model.forecasters.recurrent import Recurrent

@@ -10,10 +10,12 @@ import pytest
 
 from conf.champion import ChampionSettings
 from conf.names import HOUR_MS
+from model.evaluation.assemble import Walked
 from model.evaluation.catalogue import choose
-from model.evaluation.champion import Model
+from model.evaluation.champion import Champion, Model
 from model.evaluation.predictions import write_predictions
-from model.evaluation.walk import Done, Walked
+from model.evaluation.walk import Done
+from tests.support.walk_models import Seeded
 from tests.support.walks import (
     SYMBOLS,
     TEST_FROM_MS,
@@ -128,3 +130,21 @@ def test_the_ensemble_is_the_plain_mean_of_the_champion_s_members(
         z = {name: np.log(own[level] / own["last_close"])[asked] for name, own in rows.items()}
         np.testing.assert_allclose(z["ensemble"], (z["rule"] + z["lad"]) / 2, rtol=1e-6, atol=1e-12)
         assert not np.allclose(z["champion"], z["ensemble"], rtol=1e-3)
+
+
+def test_each_seed_of_the_champion_is_the_champion_of_its_members_fits_with_that_seed(
+    candles: Path, tmp_path: Path
+) -> None:
+    seeded = Champion((*choose("rule")[1:], Seeded()), ChampionSettings(members=MEMBERS))
+    models: list[Model] = [*choose("naive"), seeded]
+    cache = tmp_path / "cache"
+    several = walked(candles, models, cache, seeds=(1, 2, 6))
+    assert list(several.by_seed["model"].unique()) == [f"champion#{seed}" for seed in (1, 2, 6)]
+    assert [(run.model, run.refits) for run in several.runs] == [("naive", 3), ("champion", 3)]
+    for seed in (1, 2, 6):
+        alone = walked(candles, models, cache, seeds=(seed,))
+        assert alone.by_seed.empty
+        found = several.by_seed[several.by_seed["model"] == f"champion#{seed}"]
+        found = found.assign(model="champion")
+        assert champion_bytes(found, tmp_path) == champion_bytes(alone.predictions, tmp_path)
+        assert champion_bytes(found, tmp_path) != champion_bytes(several.predictions, tmp_path)
