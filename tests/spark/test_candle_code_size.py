@@ -38,3 +38,12 @@ def test_huge_methods_are_compiled_all_the_same(spark: SparkSession) -> None:
     options = spark.sparkContext.getConf().get("spark.driver.extraJavaOptions")
     assert options is not None
     assert "-XX:-DontCompileHugeMethods" in options
+
+
+def test_the_first_compiler_alone_has_room_for_the_code_of_three_queries(
+    spark: SparkSession,
+) -> None:
+    """They filled the 48 MB that it has by default, and compiled the same methods for ever."""
+    management = spark._jvm.java.lang.management.ManagementFactory
+    pools = {pool.getName(): pool for pool in management.getMemoryPoolMXBeans()}
+    assert pools["CodeCache"].getUsage().getMax() >= 240 << 20
