@@ -1,4 +1,4 @@
-"""What the fits of a walk said, put together: a frame of forecasts per model, and per seed. Pure."""
+"""What the fits of a walk said, put together: a frame of forecasts per model, and per seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from conf.champion import CHAMPION
-from model.evaluation.champion import Champion, Composition, Model, Said, compose
+from model.composition import mean
+from model.evaluation.champion import Champion, Composition, Model, Said, compose, fitted_for
 from model.evaluation.predictions import Ground, prediction_frame
 from model.evaluation.rows import Rows
 from model.evaluation.runs import Run
@@ -83,9 +84,9 @@ class _Parts:
             seeds.setdefault(task.seed, []).append(one)
 
     def seeds(self, model: Model) -> list[int]:
-        """Return the seeds that a model was fitted with; the champion's are those of its members."""
-        names = [one.name for one in model.members] if isinstance(model, Champion) else [model.name]
-        return max((sorted(self._fits[name]) for name in names), key=len)
+        """Return the seeds that a model depends on; the champion's are those of its members."""
+        seeded = [one.name for one in fitted_for(model) if one.is_seeded]
+        return sorted({seed for name in seeded for seed in self._fits[name]})
 
     def said(self, name: str, seed: int | None = None) -> list[Said]:
         """Return what a forecaster said, fit by fit: with one seed, or the mean over all of them.
@@ -95,10 +96,7 @@ class _Parts:
         by_seed = self._fits[name]
         only = [by_seed[seed]] if seed in by_seed else list(by_seed.values())
         return [
-            Said(
-                np.mean(np.stack([one.quantiles for one in own]), axis=0),
-                np.mean(np.stack([one.validation for one in own]), axis=0),
-            )
+            Said(mean([one.quantiles for one in own]), mean([one.validation for one in own]))
             for own in zip(*only, strict=True)
         ]
 

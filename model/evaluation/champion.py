@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.champion import CHAMPION, ChampionSettings
+from model.composition import mean
 from model.conformal import calibrate_coins
 from model.evaluation.predictions import Ground
 from model.evaluation.rows import Rows
@@ -47,6 +48,11 @@ class Champion:
 
 Model = Kind | Champion
 """What `--models` may name."""
+
+
+def fitted_for(model: Model) -> tuple[Kind, ...]:
+    """Return the forecasters that are fitted for a model: itself, or the champion's members."""
+    return model.members if isinstance(model, Champion) else (model,)
 
 
 @dataclass(frozen=True)
@@ -103,12 +109,12 @@ def compose(
     settings = champion.settings
     validation, asked, weights = [], [], []
     for ground, members in zip(grounds, said, strict=True):
-        mean = np.mean([member.validation for member in members], axis=0)
+        together = mean([member.validation for member in members])
         z = rows.z[ground.validation]
-        weight = choose_weight(z, mean[:, MIDDLE]) if settings.is_shrunk else 1.0
+        weight = choose_weight(z, together[:, MIDDLE]) if settings.is_shrunk else 1.0
         weights.append(weight)
-        validation.append(shrink(mean, weight))
-        asked.append(shrink(np.mean([member.asked for member in members], axis=0), weight))
+        validation.append(shrink(together, weight))
+        asked.append(shrink(mean([member.asked for member in members]), weight))
     chain = np.concatenate([grounds[0].validation, *(ground.asked for ground in grounds)])
     quantiles = np.concatenate([validation[0], *asked])
     guarded = np.zeros(len(chain), dtype=bool)

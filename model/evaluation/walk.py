@@ -13,7 +13,7 @@ import numpy as np
 
 from conf.names import HOUR_MS
 from model.evaluation.assemble import Walked, assemble
-from model.evaluation.champion import Champion, Model
+from model.evaluation.champion import Model, fitted_for
 from model.evaluation.hours import Hours
 from model.evaluation.plan import Fold
 from model.evaluation.predictions import Ground, lay_ground
@@ -79,7 +79,7 @@ class Walk:
         """What is fitted, each once: models that were asked for, and the champion's members."""
         found: dict[str, Kind] = {}
         for model in self.models:
-            for forecaster in model.members if isinstance(model, Champion) else (model,):
+            for forecaster in fitted_for(model):
                 found.setdefault(forecaster.name, forecaster)
         return list(found.values())
 
