@@ -223,9 +223,9 @@ class SparkSettings(BaseSettings):
     jars_dir: Path = Field(
         Path(".deps/jars/spark"), description="Kafka, Avro and Postgres jars, fetched by Ivy."
     )
-    quick_jit: bool = Field(
-        True,
-        description="Driver started from Python only: compile quickly rather than well. At a few thousand trades a second the second compiler took most of two cores for minutes (542 instead of 2,394 ms of processor time a batch); turn it off where throughput counts.",
+    quick_jit: bool | None = Field(
+        None,
+        description="Driver started from Python only: compile quickly rather than well. Unset: batch jobs, which live for a minute, do; the queries, which live for days, do not.",
     )
     shuffle_partitions: int = Field(
         2, ge=1, description="Fixed for the life of a checkpoint (reliability: 4)."

@@ -103,7 +103,7 @@ def _run(
             log.info("metrics are served", port=server.port)
         stack.enter_context(_running_beside(beside, context, stop))
         try:
-            session = build_session(name, context.spark, context.hdfs)
+            session = build_session(name, context.spark, context.hdfs, is_long_running=True)
         except Exception as error:  # Spark raises whatever its gateway meets
             return _say(name, f"Spark did not start: {one_line(error)}", CANNOT_START)
         with_session = {part: partial(run, session) for part, run in in_session.items()}

@@ -125,6 +125,7 @@ def _processes(
     settings: Bundle, exchange: ExchangeServer, log_dir: Path, metrics: dict[str, int]
 ) -> dict[str, Kept]:
     shared = {**settings.environment, **exchange.environment}
+    del shared["NEXTHOUR_SPARK_QUICK_JIT"]  # as it is for users: these queries live for long
     own = {name: {"NEXTHOUR_SUPERVISION_METRICS_PORT": str(port)} for name, port in metrics.items()}
     return {
         name: Kept(name, [sys.executable, "-m", module], {**shared, **own.get(name, {})}, log_dir)

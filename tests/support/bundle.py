@@ -70,6 +70,7 @@ def bundle_of(
         "NEXTHOUR_SPARK_MASTER": TEST_SPARK["master"],
         "NEXTHOUR_SPARK_DRIVER_MEMORY": TEST_SPARK["driver_memory"],
         "NEXTHOUR_SPARK_JARS_DIR": str(ROOT / ".deps" / "jars" / "spark"),
+        "NEXTHOUR_SPARK_QUICK_JIT": "true",  # a test's queries live for a minute
     }
     for name, value in run.items():
         environment[f"NEXTHOUR_{name.upper()}"] = (
