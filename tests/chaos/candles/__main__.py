@@ -21,7 +21,7 @@ from tests.support.ending import end_cleanly_on_sigterm
 
 REPORT = Path("var/reports/chaos-candles.json")
 LOGS = Path("var/reports/chaos-candles-logs")
-LIMIT_S = 1_800.0
+LIMIT_S = 2_700.0
 
 
 def main() -> int:
