@@ -61,9 +61,13 @@ lint: python
 types: python
 	$(BIN)/mypy
 
+# Two at once, each with servers and a Spark of its own (3 GiB): they wait for each other's cores less than
+# for conditions. A file's tests stay together.
+PARALLEL ?= -n 2 --dist loadfile
+
 test: install check ## everything but test-long: checks, unit, spark, integration, browser
 	$(PYTEST) -m unit -n logical
-	$(PYTEST) -m "not unit and not long" --durations=40
+	$(PYTEST) -m "not unit and not long" $(PARALLEL) --durations=40
 
 test-unit: python ## seconds: no JVM, no server
 	$(PYTEST) -m unit -n logical

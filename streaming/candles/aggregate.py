@@ -121,14 +121,16 @@ def aggregate_hours(records: DataFrame, watermark_days: int) -> DataFrame:
     counts what the hour is made of: trades, CLOSE and GAP records.
 
     Args:
-        records: rows of `hours.judged_records`; those without an hour are left out.
+        records: rows of `hours.judged_records`; those with a reason are left out.
         watermark_days: how long an hour's state is kept. The watermark is on the very column
             that is grouped by: state grouped by a bare integer is never evicted.
     """
     return (
-        # The filter after the watermark, which does not look at nulls: one copy of each row less.
+        # The filter after the watermark, which does not look at nulls: one copy of each row less. It asks
+        # for the reason, too, though `hour` says it all: a column that nobody asks for any more would be
+        # taken out after the counting, by a copy of each row.
         records.withWatermark("hour", f"{watermark_days} days")
-        .where(F.col("hour").isNotNull())
+        .where(F.when(F.col("rejection").isNull(), F.col("hour")).isNotNull())
         .groupBy("symbol", "hour")
         .agg(
             F.count(F.lit(1)).alias("records"),

@@ -76,9 +76,14 @@ def judged_records(
 
 
 def record_counts() -> list[Column]:
-    """Return the aggregates of `judged_records` that are the observation's fields, `COUNTS`."""
+    """Return the aggregates of `judged_records` that are the observation's fields, `COUNTS`.
+
+    Not by `count_if`: Spark would give each row a column more for each condition, and copy the row once
+    more to take them out again.
+    """
     is_good = F.col("rejection").isNull()
     kept = [
-        F.count_if(is_good & F.col(field).isNotNull()).alias(name) for name, field in KEPT.items()
+        F.count(F.when(is_good & F.col(field).isNotNull(), 1)).alias(name)
+        for name, field in KEPT.items()
     ]
     return [F.count(F.lit(1)).alias(READ), *kept, *rejection_counts()]

@@ -117,4 +117,4 @@ def rejection(settings: CandleSettings, speed: float) -> Column:
 
 def rejection_counts() -> list[Column]:
     """Return one aggregate per reason, named by it, over rows with the column `rejection`."""
-    return [F.count_if(F.col("rejection") == reason).alias(reason) for reason in REASONS]
+    return [F.count(F.when(F.col("rejection") == reason, 1)).alias(reason) for reason in REASONS]

@@ -34,6 +34,19 @@ def test_no_generated_method_is_too_large_to_be_compiled(spark: SparkSession) ->
     assert max(sizes) < LIMIT
 
 
+def test_a_row_is_copied_once_for_the_counts_and_not_once_more_after_them(
+    spark: SparkSession,
+) -> None:
+    rate = spark.readStream.format("rate").load()
+    frame = rate.select(F.col("value").cast("string").cast("binary").alias("value"))
+    hours = candle_hours(frame, CandleSettings(), schema_id=SCHEMA_ID, speed=1.0, tasks=2)
+    explain = spark._jvm.PythonSQLUtils.explainString
+    steps = explain(hours._jdf.queryExecution(), "simple").splitlines()
+    counting = next(number for number, step in enumerate(steps) if "CollectMetrics" in step)
+    names = [re.sub(r"[^A-Za-z]*([A-Za-z]+).*", r"\1", step) for step in steps[:counting]]
+    assert names[-3:] == ["Filter", "EventTimeWatermark", "Coalesce"]
+
+
 def test_huge_methods_are_compiled_all_the_same(spark: SparkSession) -> None:
     options = spark.sparkContext.getConf().get("spark.driver.extraJavaOptions")
     assert options is not None
