@@ -15,8 +15,9 @@ from conf.names import Namespace
 from conf.settings import PostgresSettings
 from local.ports import HOST
 from local.process import ManagedProcess, answers
-from tests.bench.store import END, HOUR, FilledStore, filled_store
+from tests.bench.store import END, HOUR, LIVE_HOURS, FilledStore, filled_store
 from tests.support.bundle import ROOT
+from tests.support.dashboard_more import fill_more
 from tests.support.repeating import repeating
 
 CHANGE_S = 0.5
@@ -33,6 +34,7 @@ SELECT f.symbol, f.target_open_time, f.model_version, f.kind, c.revision, c.verd
 FROM forecast f JOIN candle c ON c.symbol = f.symbol AND c.interval = '1h'
     AND c.open_time = f.target_open_time
 """
+_CLOSES = "SELECT symbol, close FROM candle WHERE interval = '1h' AND open_time = %(last)s"
 _BEGIN = """
 INSERT INTO candle (symbol, open_time, revision, open, high, low, close, volume, quote_volume, trades,
     status, source, updated_at)
@@ -75,6 +77,7 @@ def running_world(seed: int) -> Iterator[World]:
     """Run the dashboard on the core of its database, and the pipeline's writing on the other."""
     with filled_store("bench-dashboard", seed) as store:
         score(store.postgres, store.namespace)
+        fill_pages(store.postgres, store.namespace)
         port = store.ports.claim(0, "dashboard")
         dashboard = ManagedProcess(
             "dashboard",
@@ -115,6 +118,19 @@ def score(postgres: PostgresSettings, namespace: Namespace) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE) forecast_score")
+    connection.close()
+
+
+def fill_pages(postgres: PostgresSettings, namespace: Namespace) -> None:
+    """Write what the other pages show: models, an analysis, an evaluation, projections, comparisons."""
+    connection = connect(postgres, namespace)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_CLOSES, {"last": END - HOUR})
+        closes = {symbol: float(close) for symbol, close in cursor.fetchall()}
+    fill_more(connection, END - LIVE_HOURS * HOUR, LIVE_HOURS, closes)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE)")
     connection.close()
 
 

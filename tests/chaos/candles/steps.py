@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from conf.names import hour_open_ms
+from conf.names import HOUR_MS, hour_open_ms
 from local.process import ManagedProcess
 from streaming.reconcile.compare import Key
 from tests.chaos.candles.attack import Stranger, bad_messages, copies, hours_of
@@ -103,8 +103,7 @@ class Doer:
     def _late_symbol(self, step: Step) -> str:
         """Hold the trades of one symbol back over the end of an hour; the others go on."""
         world, wall_ms = self._world, int(LATE_MS / SPEED)
-        open_ms = hour_open_ms(world.book.now_ms())
-        rows = world.book.rows(open_ms - 3 * 3_600_000, step.symbol)
+        rows = world.book.rows(world.book.now_ms() - 4 * HOUR_MS, step.symbol)
         # So many that the hour's last ones are among them, wherever in the hour it begins.
         count = 100 + 3 * max(row["trades"] for row in rows)
         # REST would fill the hole at once otherwise.
@@ -112,8 +111,10 @@ class Doer:
         try:
             fault = {"kind": "delay", "symbol": step.symbol, "count": count, "ms": wall_ms}
             world.exchange.post("/faults", fault)
-            written = eventually(
-                lambda: self._all_written(open_ms), PATIENCE_S, message="the late hour"
+            # Only now: on a slow machine an hour is over while the book is asked.
+            since_ms = hour_open_ms(world.book.now_ms())
+            open_ms, written = eventually(
+                lambda: self._late_hour(step.symbol, since_ms), PATIENCE_S, message="the late hour"
             )
         finally:
             world.exchange.post("/faults", {"kind": "rest_lag", "ms": 0})
@@ -122,6 +123,13 @@ class Doer:
         late_s = (written[step.symbol] - others[len(others) // 2]).total_seconds()
         self._traces.late.append((step.symbol, open_ms))
         return f"{step.symbol}, its candle {late_s:+.1f} s after most others"
+
+    def _late_hour(self, symbol: str, since_ms: int) -> tuple[int, dict[str, datetime]] | None:
+        """Return the first hour in which a symbol has trades to hold back, once all have its candle."""
+        rows = self._world.book.rows(since_ms, symbol)
+        open_ms = next((row["open_time_ms"] for row in rows if row["trades"]), None)
+        written = {} if open_ms is None else self._all_written(open_ms)
+        return (open_ms, written) if written else None
 
     def _all_written(self, open_ms: int) -> dict[str, datetime]:
         keys = {symbol for symbol, at_ms in self._world.book.recent() if at_ms == open_ms}

@@ -248,7 +248,8 @@ async def test_the_old_connection_stays_until_each_symbol_has_traded_on_the_new_
 ) -> None:
     old, new = Scripted(), Scripted()
     exchange.visits = [old, new]
-    age = {"renew_after_s": 0.3, "renew_jitter": 0.0} if cause == "age" else {}
+    # Long enough for the new one to take over before it is too old itself.
+    age = {"renew_after_s": 3.0, "renew_jitter": 0.0} if cause == "age" else {}
     listener = Listener(SETTINGS.model_copy(update={"ping_interval_s": 60.0, **age}))
     client = listener.client(exchange.url, "BTCUSDT", "ETHUSDT")
     task = asyncio.create_task(client.run())
