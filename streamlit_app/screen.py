@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar, cast
 
 import pandas as pd
@@ -47,6 +48,12 @@ _store: Callable[[str, str, int, int], Store] = st.cache_resource(
 
 
 def _store_key() -> tuple[str, str, int, int]:
+    # Reading the settings anew took a twentieth of every refresh.
+    return _key_of(tuple((name, os.environ[name]) for name in os.environ if "NEXTHOUR" in name))
+
+
+@lru_cache(maxsize=MAX_STORES)
+def _key_of(_environment: tuple[tuple[str, str], ...]) -> tuple[str, str, int, int]:
     postgres = PostgresSettings()
     return (
         postgres.url.get_secret_value(),

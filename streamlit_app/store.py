@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -95,14 +96,13 @@ class Store:
 
     @staticmethod
     def _is_alive(connection: Connection) -> bool:
-        """Ask the server: a connection that it closed looks open until then."""
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-            connection.rollback()
-        except psycopg2.Error:
-            return False
-        return True
+        """Look whether the server closed it: until it is used it looks open, but has something to read.
+
+        Not by a statement: that was a tenth of all work for twenty viewers.
+        """
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        return not poll.poll(0)
 
     def _open(self) -> Connection:
         try:

@@ -71,7 +71,7 @@ def test_connections_that_the_server_closed_are_replaced(
         first = connection.info.backend_pid
         assert len(run_queries.symbols(connection)) == 10
     with writer, writer.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", (first,))
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (first,))  # waits for its end
     with store.reading() as connection:
         assert connection.info.backend_pid != first
         assert len(run_queries.symbols(connection)) == 10
