@@ -76,7 +76,6 @@ class World:
 def running_world(seed: int) -> Iterator[World]:
     """Run the dashboard on the core of its database, and the pipeline's writing on the other."""
     with filled_store("bench-dashboard", seed) as store:
-        score(store.postgres, store.namespace)
         fill_pages(store.postgres, store.namespace)
         port = store.ports.claim(0, "dashboard")
         dashboard = ManagedProcess(
@@ -109,23 +108,14 @@ def _pinned(core: int, port: int) -> str:
     )
 
 
-def score(postgres: PostgresSettings, namespace: Namespace) -> None:
-    """Score all forecasts and begin the running hours."""
+def fill_pages(postgres: PostgresSettings, namespace: Namespace) -> None:
+    """Score all forecasts, begin the running hours, and write what is beside candles and forecasts."""
+    last = END - HOUR
     connection = connect(postgres, namespace)
     with connection, connection.cursor() as cursor:
         cursor.execute(_SCORES)
-        cursor.execute(_BEGIN, {"last": END - HOUR, "next": END})
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM (ANALYZE) forecast_score")
-    connection.close()
-
-
-def fill_pages(postgres: PostgresSettings, namespace: Namespace) -> None:
-    """Write what the other pages show: models, an analysis, an evaluation, projections, comparisons."""
-    connection = connect(postgres, namespace)
-    with connection, connection.cursor() as cursor:
-        cursor.execute(_CLOSES, {"last": END - HOUR})
+        cursor.execute(_BEGIN, {"last": last, "next": END})
+        cursor.execute(_CLOSES, {"last": last})
         closes = {symbol: float(close) for symbol, close in cursor.fetchall()}
     fill_more(connection, END - LIVE_HOURS * HOUR, LIVE_HOURS, closes)
     connection.autocommit = True
