@@ -19,7 +19,7 @@ from streamlit_app.charts import candle_frame as frames
 from streamlit_app.charts.candle_frame import Axis
 from streamlit_app.export import frame_of
 from streamlit_app.indicators import COLUMNS, Chosen
-from streamlit_app.intervals import Interval, interval_for
+from streamlit_app.intervals import DAILY, Interval, interval_for
 from streamlit_app.queries import bars as bar_queries
 from streamlit_app.queries import run as run_queries
 from streamlit_app.records.market import BarRow, CandleRow, ForecastRow
@@ -27,6 +27,9 @@ from streamlit_app.records.run import SymbolInfo
 from streamlit_app.words import bar_words, is_odd
 
 SETTLED = timedelta(hours=48)
+# What is kept begins and ends at midnight: if it ended an hour ago, every closed hour would make each
+# coin's chart load anew, all in one moment (every 20 s in a demo).
+KEPT_BOUNDS = DAILY
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Span:
         oldest: open time of the symbol's first hour.
         warm_since: beginning of the first bar that indicators need.
         since: beginning of the first bar shown.
-        fresh_since: beginning of the first bar that may still change.
+        fresh_since: beginning of the first bar that is read at every refresh.
         last: beginning of the newest bar.
     """
 
@@ -103,9 +106,13 @@ def span_of(oldest: datetime, newest: datetime, wanted: Wanted) -> Span:
     interval = interval_for(length, wanted.bars)
     first = interval.floor(oldest)
     since = max(first, interval.floor(newest - length))
-    warm_since = max(first, since - wanted.chosen.warm_up * interval.step)
-    fresh_since = max(warm_since, interval.floor(newest - SETTLED))
+    warm_since = max(first, _bound(since - wanted.chosen.warm_up * interval.step, interval))
+    fresh_since = max(warm_since, _bound(newest - SETTLED, interval))
     return Span(interval, oldest, warm_since, since, fresh_since, interval.floor(newest))
+
+
+def _bound(time: datetime, interval: Interval) -> datetime:
+    return interval.floor(KEPT_BOUNDS.floor(time))
 
 
 def load_part(

@@ -84,11 +84,28 @@ def test_a_span_loads_what_indicators_need_and_shows_the_range() -> None:
     oldest = newest - 1000 * HOUR
     span = coin_chart.span_of(oldest, newest, wanted(3 * DAY, chosen=Chosen(("SMA",), 20)))
     assert span.since == newest - 72 * HOUR
-    assert span.warm_since == newest - 92 * HOUR
-    assert span.fresh_since == newest - coin_chart.SETTLED
+    assert span.warm_since == (newest - 92 * HOUR).replace(hour=0), "what is kept begins at midnight"
+    assert span.fresh_since == (newest - coin_chart.SETTLED).replace(hour=0)
     assert span.last == newest
     short = coin_chart.span_of(newest - HOUR, newest, wanted(None, chosen=Chosen(("EMA",), 50)))
     assert short.warm_since == short.since == short.fresh_since == newest - HOUR
+
+
+@settings(deadline=None)
+@given(TIMES, st.sampled_from(INTERVALS), st.integers(1, 90))
+def test_what_is_kept_of_a_chart_stays_for_a_day(time: datetime, interval: Any, days: int) -> None:
+    midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
+    oldest = midnight - 400 * DAY
+    spans = [
+        coin_chart.span_of(oldest, midnight + hour * HOUR, wanted(days * DAY, bars=interval.name))
+        for hour in range(24)
+    ]
+    assert len({span.warm_since for span in spans}) <= 2, "its beginning moves once a day"
+    assert len({span.fresh_since for span in spans}) == 1
+    for span in spans:
+        assert span.warm_since <= span.since
+        assert span.fresh_since <= max(span.warm_since, midnight - coin_chart.SETTLED)
+        assert span.interval.floor(span.fresh_since) == span.fresh_since
 
 
 def test_a_first_day_is_no_hole_before_the_first_hour() -> None:
