@@ -35,7 +35,7 @@ class ChampionSettings(BaseSettings):
     )
     is_guarded: bool = Field(
         True,
-        description="A coin whose last 28 days were worse than the last close gets the last close.",
+        description="A coin whose last 56 days were worse than the last close gets the last close.",
     )
     is_calibrated: bool = Field(
         True, description="Adaptive conformal calibration of the bands, coin by coin."

@@ -109,20 +109,7 @@ def publish(
 
 def learn(state: CoinState, outcome: Learned) -> CoinState:
     """Return the state after an outcome."""
-    model_errors, naive_errors = guard.relative_errors(
-        np.array([outcome.raw_z]), np.array([outcome.sigma]), np.array([outcome.z])
-    )
-    return CoinState(
-        guard.update(
-            state.guard,
-            outcome.as_of_open_time_ms,
-            float(model_errors[0]),
-            float(naive_errors[0]),
-        ),
-        conformal.update(
-            state.conformal, _guarded(outcome.raw_z, outcome.is_guarded), float(outcome.z)
-        ),
-    )
+    return replay(state, [replace(outcome, alphas_after=())])
 
 
 def replay(seed: CoinState, outcomes: Iterable[Learned]) -> CoinState:
@@ -132,12 +119,16 @@ def replay(seed: CoinState, outcomes: Iterable[Learned]) -> CoinState:
         seed: what the first of them found; its part in the windows fades with their number.
         outcomes: in the order in which they were learned, with the shares that each led to.
     """
-    state = seed
+    errors, rows = [], []
     for outcome in outcomes:
-        after = learn(state, outcome)
-        alphas = outcome.alphas_after or after.conformal.alphas
-        state = CoinState(after.guard, replace(after.conformal, alphas=alphas))
-    return state
+        # One by one: numpy computes whole arrays with other last bits.
+        model_errors, naive_errors = guard.relative_errors(
+            np.array([outcome.raw_z]), np.array([outcome.sigma]), np.array([outcome.z])
+        )
+        errors.append((outcome.as_of_open_time_ms, float(model_errors[0]), float(naive_errors[0])))
+        row = _guarded(outcome.raw_z, outcome.is_guarded)
+        rows.append((row, float(outcome.z), outcome.alphas_after))
+    return CoinState(guard.learn_all(seed.guard, errors), conformal.learn_all(seed.conformal, rows))
 
 
 def _guarded(raw_z: Sequence[float], is_guarded: bool) -> list[float]:

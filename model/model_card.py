@@ -39,7 +39,7 @@ the known weakness: direction in the largest fifth of moves was right in 50.8 % 
 
 Stable coins ({stable}) are not scored by the members: last close, bands at least one tick wide; where the
 last close is more than 0.005 from 1, they are twice as wide and the forecast is flagged.
-What is published went through a guard (a coin that did worse than its last close for four weeks gets
+What is published went through a guard (a coin that did worse than its last close for eight weeks gets
 the last close) and through adaptive conformal calibration, coin by coin.{against}
 Inputs: {width} sequence features of 48 hours, the target hour's calendar, momenta, and the latest
 returns of all coins; an absent coin is masked.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TypeVar, cast
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 from conf.exchange_time import freshness
 from conf.names import Namespace
 from conf.settings import DashboardSettings, PostgresSettings, RunSettings
-from streamlit_app import export, formatting, state, theme
+from streamlit_app import collector, export, formatting, state, theme
 from streamlit_app.markup import base as markup
 from streamlit_app.queries import run as run_queries
 from streamlit_app.records.run import RunState
@@ -133,6 +134,7 @@ def style() -> None:
 
 def header() -> None:
     """Draw source, exchange time and freshness, or what is wrong."""
+    collector.collect_now_and_then(time.monotonic())  # here, for every page refreshes it
     try:
         found = read(run_queries.run_state)
     except StoreDownError:

@@ -84,7 +84,10 @@ class EvaluationSession:
             # The handler that Spark puts in for SIGINT goes with the block: it would call the JVM in
             # the midst of whatever call is under way.
             with deferred_signals(), stderr_to(self._log):
-                return build_session("nexthour-evaluation", settings, hdfs, options)
+                # Compiled well rather than quickly: MLlib's fits take half of the time.
+                return build_session(
+                    "nexthour-evaluation", settings, hdfs, options, is_long_running=True
+                )
         except (PySparkException, Py4JError) as error:
             message = (
                 f"Spark does not start ({str(error).splitlines()[0]}): what it said is in {self._log}; "
@@ -94,12 +97,9 @@ class EvaluationSession:
 
 
 def _settings(workers: int) -> SparkSettings:
-    """Return the environment's settings, with a small local Spark where it says nothing.
-
-    The JVM compiles well rather than quickly: MLlib's fits take half of the time.
-    """
+    """Return the environment's settings, with a small local Spark where it says nothing."""
     settings = SparkSettings()
-    ours: dict[str, object] = {"jars_dir": NO_JARS, "quick_jit": False}
+    ours: dict[str, object] = {"jars_dir": NO_JARS}
     if "driver_memory" not in settings.model_fields_set:
         ours["driver_memory"] = DRIVER_MEMORY
     if settings.master.startswith("local"):

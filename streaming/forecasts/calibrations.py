@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from conf.contracts.forecasts import QUANTILES
+from conf.names import HOUR_MS
 from model.calibration import CoinState, Learned, replay
+from model.conformal import WINDOW_HOURS
+from model.guard import WINDOW_MS
 
-LEDGER_HOURS = 720
+LEDGER_HOURS = max(WINDOW_HOURS, WINDOW_MS // HOUR_MS)
 """Outcomes of a coin that a state depends on: the calibration's window, longer than the guard's."""
 
 

@@ -12,15 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.names import HOUR_MS
+from model import guard
 from model.calibration import CoinState, Learned, Published, Steps, learn, publish, replay
-from model.conformal import MIN_SCORES, calibrate_coins
+from model.conformal import MIN_SCORES, calibrate_coins, initial_state
 from model.forecasters.forecaster import LEVELS
-from model.guard import MIN_HOURS, guard_coins
+from model.guard import MIN_HOURS, WINDOW_MS, guard_coins
 
 pytestmark = pytest.mark.unit
 
 START = 490_000 * HOUR_MS
 HOURS = MIN_HOURS + 150
+GUARDED_HOURS = WINDOW_MS // HOUR_MS
 
 
 def series(seed: int, harm: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,15 +90,16 @@ def test_made_again_from_what_was_recorded_bit_by_bit(seed: int, stop: int) -> N
 
 
 def test_the_seed_fades_once_the_windows_are_full() -> None:
-    """720 outcomes and four weeks are all that a state knows: what it began with is gone."""
+    """Two windows of outcomes are all that a state knows: what it began with is gone."""
     quantiles, sigma, z = (
         np.concatenate([one, other]) for one, other in zip(series(2), series(3), strict=True)
     )
-    _, learned, after = walk(CoinState.initial(LEVELS), quantiles, sigma, z, Steps())
-    assert len(learned) > 720
+    begin = CoinState(guard.State(), initial_state(LEVELS, window=720))
+    _, learned, after = walk(begin, quantiles, sigma, z, Steps())
+    assert len(learned) > GUARDED_HOURS > 720
     before = START - HOURS * HOUR_MS
-    other = walk(CoinState.initial(LEVELS), *series(9), Steps(), before)[2]
-    again = replay(other, learned[-720:])
+    other = walk(begin, *series(9), Steps(), before)[2]
+    again = replay(other, learned[-GUARDED_HOURS:])
     assert again.conformal == after.conformal
     assert again.guard == after.guard
 

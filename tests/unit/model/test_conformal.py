@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import conformal
-from model.conformal import State, adjust, calibrate, calibrate_coins, initial_state, update
+from model.conformal import State, adjust, calibrate, calibrate_coins, initial_state, learn_all
 from model.forecasters.forecaster import LEVELS
 from model.metrics import coverage
 
@@ -69,8 +69,8 @@ def test_the_adapted_level_makes_good_what_the_window_cannot() -> None:
     """Volatility that grows for ever outruns any window: only α brings the coverage back."""
     z = growing_without_end(np.random.default_rng(5), 3_000) ** 3
     raw = np.tile(NORMAL, (len(z), 1))
-    fixed, _ = calibrate(raw, z, initial_state(LEVELS, gamma=0.0))
-    adaptive, _ = calibrate(raw, z, initial_state(LEVELS))
+    fixed, _ = calibrate(raw, z, initial_state(LEVELS, gamma=0.0, window=720))
+    adaptive, _ = calibrate(raw, z, initial_state(LEVELS, gamma=0.005, window=720))
     assert shares_inside(fixed, z)[0] < shares_inside(adaptive, z)[0] - 0.005
     assert shares_inside(adaptive, z)[0] == pytest.approx(0.9, abs=0.015)
 
@@ -112,7 +112,7 @@ def test_hour_by_hour_and_a_whole_range_give_the_same_bits() -> None:
     state = initial_state(LEVELS, window=120)
     for row, outcome, published in zip(raw, z, whole, strict=True):
         assert adjust(state, row) == tuple(published)
-        state = update(state, row, outcome)
+        state = learn_all(state, [(row, outcome, ())])
     assert state == last
 
 
@@ -130,7 +130,7 @@ def test_the_future_changes_nothing_before_it() -> None:
 def test_a_row_without_outcome_teaches_nothing() -> None:
     raw, z = hours(4, 200)
     _, state = calibrate(raw, z, initial_state(LEVELS))
-    assert update(state, raw[0], float("nan")) == state
+    assert learn_all(state, [(raw[0], float("nan"), ())]) == state
 
 
 def test_few_outcomes_leave_rows_and_level_alone() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from conf.names import HOUR_MS
 from model import guard
-from model.guard import State, guard_coins, is_guarded, relative_errors, update
+from model.guard import State, guard_coins, is_guarded, learn_all, relative_errors
 
 pytestmark = pytest.mark.unit
 
@@ -20,51 +20,51 @@ WINDOW = guard.WINDOW_MS // HOUR_MS
 def known(model_error: float, naive_error: float, count: int) -> State:
     state = State()
     for hour in range(count):
-        state = update(state, START_MS + hour * HOUR_MS, model_error, naive_error)
+        state = learn_all(state, [(START_MS + hour * HOUR_MS, model_error, naive_error)])
     return state
 
 
 def coin_hours(seed: int, count: int) -> tuple[npt.NDArray[np.int64], Floats, Floats, Floats]:
-    """A model that is right, then wrong for 700 h, then right: times, quantiles, sigma, z."""
+    """A model that is right, then wrong for 1,400 h, then right: times, quantiles, sigma, z."""
     rng = np.random.default_rng(seed)
     signal = 0.3 * rng.normal(size=count)
     hour = np.arange(count)
-    median = np.where((hour >= 1_000) & (hour < 1_700), -signal, signal)
+    median = np.where((hour >= 1_000) & (hour < 2_400), -signal, signal)
     quantiles = median[:, None] + np.array([-1.6, -0.7, 0.0, 0.7, 1.6])
     times = START_MS + hour.astype(np.int64) * HOUR_MS
     return times, quantiles, np.full(count, 0.006), signal + 0.3 * rng.normal(size=count)
 
 
 def test_above_the_limit_is_guarded_and_at_it_is_not() -> None:
-    now = START_MS + 400 * HOUR_MS
-    assert is_guarded(known(1.0031, 1.0, 400), now)
-    assert not is_guarded(known(1.003, 1.0, 400), now)
-    assert not is_guarded(known(0.9, 1.0, 400), now)
+    now = START_MS + 700 * HOUR_MS
+    assert is_guarded(known(1.0031, 1.0, 700), now)
+    assert not is_guarded(known(1.003, 1.0, 700), now)
+    assert not is_guarded(known(0.9, 1.0, 700), now)
 
 
-def test_a_few_days_do_not_judge() -> None:
-    assert not is_guarded(known(2.0, 1.0, guard.MIN_HOURS - 1), START_MS + 400 * HOUR_MS)
-    assert is_guarded(known(2.0, 1.0, guard.MIN_HOURS), START_MS + 400 * HOUR_MS)
+def test_a_few_weeks_do_not_judge() -> None:
+    assert not is_guarded(known(2.0, 1.0, guard.MIN_HOURS - 1), START_MS + 700 * HOUR_MS)
+    assert is_guarded(known(2.0, 1.0, guard.MIN_HOURS), START_MS + 700 * HOUR_MS)
 
 
-def test_what_is_older_than_28_days_is_forgotten() -> None:
-    state = known(2.0, 1.0, 400)
-    assert is_guarded(state, START_MS + (WINDOW + 400 - guard.MIN_HOURS - 1) * HOUR_MS)
-    assert not is_guarded(state, START_MS + (WINDOW + 400 - guard.MIN_HOURS) * HOUR_MS)
-    later = update(state, START_MS + (WINDOW + 399) * HOUR_MS, 1.0, 1.0)
+def test_what_is_older_than_56_days_is_forgotten() -> None:
+    state = known(2.0, 1.0, 700)
+    assert is_guarded(state, START_MS + (WINDOW + 700 - guard.MIN_HOURS - 1) * HOUR_MS)
+    assert not is_guarded(state, START_MS + (WINDOW + 700 - guard.MIN_HOURS) * HOUR_MS)
+    later = learn_all(state, [(START_MS + (WINDOW + 699) * HOUR_MS, 1.0, 1.0)])
     assert len(later.outcomes) == 1
 
 
 def test_an_unknown_outcome_teaches_nothing() -> None:
     state = known(1.0, 1.0, 3)
-    assert update(state, START_MS + 9 * HOUR_MS, float("nan"), 1.0) == state
+    assert learn_all(state, [(START_MS + 9 * HOUR_MS, float("nan"), 1.0)]) == state
 
 
 def test_a_coin_falls_back_to_the_last_close_until_it_recovers() -> None:
-    times, quantiles, sigma, z = coin_hours(0, 3_000)
-    out, guarded, _ = guard_coins(["A"] * 3_000, times, quantiles, sigma, z)
+    times, quantiles, sigma, z = coin_hours(0, 5_000)
+    out, guarded, _ = guard_coins(["A"] * 5_000, times, quantiles, sigma, z)
     assert not guarded[:1_000].any()
-    assert guarded[1_400:1_700].all()
+    assert guarded[1_900:2_400].all()
     assert not guarded[-600:].any()
     assert (out[guarded, 2] == 0.0).all()
     np.testing.assert_allclose(np.diff(out), np.diff(quantiles))  # bands keep their widths
@@ -72,12 +72,12 @@ def test_a_coin_falls_back_to_the_last_close_until_it_recovers() -> None:
 
 
 def test_an_outcome_counts_from_the_next_hour_on() -> None:
-    times, quantiles, sigma, z = coin_hours(1, 500)
+    times, quantiles, sigma, z = coin_hours(1, 800)
     quantiles[:, :] = [-1.6, -0.7, 0.0, 0.7, 1.6]
-    assert not guard_coins(["A"] * 500, times, quantiles, sigma, z)[1].any()
-    quantiles[450] += 20.0
-    guarded = guard_coins(["A"] * 500, times, quantiles, sigma, z)[1]
-    np.testing.assert_array_equal(guarded, np.arange(500) > 450)
+    assert not guard_coins(["A"] * 800, times, quantiles, sigma, z)[1].any()
+    quantiles[750] += 20.0
+    guarded = guard_coins(["A"] * 800, times, quantiles, sigma, z)[1]
+    np.testing.assert_array_equal(guarded, np.arange(800) > 750)
 
 
 def test_hour_by_hour_through_json_is_the_whole_range() -> None:
@@ -93,7 +93,7 @@ def test_hour_by_hour_through_json_is_the_whole_range() -> None:
     for hour in range(1_300, 1_800):
         state = State.from_dict(json.loads(json.dumps(state.to_dict())))
         assert is_guarded(state, int(times[hour])) == whole[hour]
-        state = update(state, int(times[hour]), model[hour], naive[hour])
+        state = learn_all(state, [(int(times[hour]), model[hour], naive[hour])])
     assert state == last["A"]
 
 

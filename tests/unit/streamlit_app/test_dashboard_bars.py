@@ -84,7 +84,9 @@ def test_a_span_loads_what_indicators_need_and_shows_the_range() -> None:
     oldest = newest - 1000 * HOUR
     span = coin_chart.span_of(oldest, newest, wanted(3 * DAY, chosen=Chosen(("SMA",), 20)))
     assert span.since == newest - 72 * HOUR
-    assert span.warm_since == (newest - 92 * HOUR).replace(hour=0), "what is kept begins at midnight"
+    assert span.warm_since == (newest - 92 * HOUR).replace(hour=0), (
+        "what is kept begins at midnight"
+    )
     assert span.fresh_since == (newest - coin_chart.SETTLED).replace(hour=0)
     assert span.last == newest
     short = coin_chart.span_of(newest - HOUR, newest, wanted(None, chosen=Chosen(("EMA",), 50)))

@@ -26,9 +26,17 @@ assert gc.collect() >= 1, "what came later is still collected"
 sys.modules["another"] = types.ModuleType("another")
 collector.freeze_modules()
 assert gc.get_freeze_count() > frozen
+gc.disable()
+cycle = []
+cycle.append(cycle)
+del cycle
+assert collector.collect_now_and_then(1000.0), "never done before"
+assert gc.collect() == 0
+assert not collector.collect_now_and_then(1000.0 + collector.EVERY_S / 2)
+assert collector.collect_now_and_then(1000.0 + collector.EVERY_S)
 """
 
 
-def test_modules_are_frozen_once_and_what_comes_later_is_collected() -> None:
+def test_modules_are_frozen_once_and_what_comes_later_is_collected_now_and_then() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=60)
     assert gc.get_freeze_count() == 0, "not in this process"

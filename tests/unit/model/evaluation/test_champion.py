@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "USDCUSDT")
 STABLE = SYMBOLS.index("USDCUSDT")
-VALIDATION, TEST = 400, 2600
+VALIDATION, TEST = 700, 2600
 """Hours; the test hours follow a gap of 48."""
 NORMAL = np.array([-1.6449, -0.6745, 0.0, 0.6745, 1.6449])
 MEMBERS = ("rule", "lad")

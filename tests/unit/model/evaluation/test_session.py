@@ -20,8 +20,10 @@ class StartedError(Exception):
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     found: dict[str, object] = {}
 
-    def start(_name: str, spark: object, hdfs: object, options: object) -> None:
-        found.update(spark=spark, hdfs=hdfs, options=options)
+    def start(
+        _name: str, spark: object, hdfs: object, options: object, *, is_long_running: bool
+    ) -> None:
+        found.update(spark=spark, hdfs=hdfs, options=options, compiles_well=is_long_running)
         raise StartedError
 
     monkeypatch.setattr(session, "build_session", start)
@@ -42,6 +44,7 @@ def test_tasks_run_on_this_machine_in_a_small_jvm(
     assert spark.master == "local[3]"  # type: ignore[attr-defined]
     assert spark.driver_memory == DRIVER_MEMORY == "512m"  # type: ignore[attr-defined]
     assert hdfs.url == "file:///"  # type: ignore[attr-defined]
+    assert asked["compiles_well"], "MLlib's fits take half of the time"
     assert options["spark.task.cpus"] == "1"  # type: ignore[index]
     assert options["spark.python.worker.reuse"] == "false"  # type: ignore[index]
 
