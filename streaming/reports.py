@@ -72,9 +72,16 @@ class QueryFigures:
             "dropped_rows": self.dropped,
             "imbalances": self.imbalances,
             "unreported_batches": self.unreported,
+            "observed_sums": self._observed_sums(),
         }
         reason = {"reason": self.reason} if self.reason else {}
         return reason | figures | sums
+
+    def _observed_sums(self) -> dict[str, dict[str, int]]:
+        sums: dict[str, dict[str, int]] = {}
+        for (observation, name), count in self.observed.items():
+            sums.setdefault(observation, {})[name] = count
+        return sums
 
     def complaint(self, now_s: float) -> str | None:
         """Return why the query is not healthy, None if it is."""

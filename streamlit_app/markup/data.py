@@ -133,7 +133,7 @@ def rejection_table(jobs: Sequence[JobRow]) -> str:
             counts = [_count(sums.get(reason, 0), "warn") for reason in REJECTIONS]
             rows.append((job.job, f"{read:,}", *counts))
     if not rows:
-        return '<p class="nh dim">No query has reported counts yet.</p>'
+        return '<p class="nh dim">No query has counted records yet.</p>'
     heads = ("Query", "Records read", "Malformed", "Unknown schema", "From the future", "Too old")
     return table(heads, rows, numbers=(1, 2, 3, 4, 5))
 
@@ -270,7 +270,7 @@ def repair_table(rows: Sequence[RepairRow], wall_now: datetime, zone: ZoneInfo) 
 def history_table(rows: Sequence[HistoryRow], wall_now: datetime) -> str:
     """Return what was loaded of each coin's past."""
     if not rows:
-        return '<p class="nh dim">No history was loaded.</p>'
+        return '<p class="nh dim">Nothing was loaded by <code>nexthour backfill</code>.</p>'
     lines = [
         (
             row.symbol,

@@ -28,7 +28,10 @@ DETAIL_CHARACTERS = 160
 _LEVELS = {"running": "good", "restarting": "bad", "failed": "bad", "stopped": "warn"}
 # What a report repeats in columns of their own, or in a form for machines.
 _TOLD = frozenset(
-    ("lag", "batch_id", "batch_ms", "reason", "durations_ms", "observed", "observed_sums")
+    (
+        *("lag", "batch_id", "batch_ms", "reason", "durations_ms", "observed", "observed_sums"),
+        *("rows_per_s", "state_bytes", "watermark"),
+    )
 )
 
 
@@ -111,14 +114,17 @@ def _lag(detail: dict[str, Any]) -> str:
 
 
 def detail_text(detail: dict[str, Any]) -> str:
-    """Return the rest of a job's progress report in one short line, why it is red first."""
+    """Return the rest of a job's progress report in one short line, why it is red first.
+
+    Zeros are left out: of failures, dropped rows and their like only those that happened are news.
+    """
     reason = [str(detail["reason"])] if detail.get("reason") else []
     rest = [
-        f"{key.replace('_', ' ')} {value}"
+        f"{key.replace('_', ' ')} {f'{value:,}' if isinstance(value, int) else value}"
         for key, value in detail.items()
-        if key not in _TOLD and value is not None
+        if key not in _TOLD and value
     ]
-    text = " · ".join(reason + rest)
+    text = " · ".join(reason + rest) or f.NOTHING
     return text if len(text) <= DETAIL_CHARACTERS else f"{text[: DETAIL_CHARACTERS - 1]}…"
 
 

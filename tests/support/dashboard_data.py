@@ -51,7 +51,7 @@ CANDLE_REPORT = {
     "lag": {"test.trades": 12},
     "dropped_rows": 0,
     "imbalances": 0,
-    "observed_sums": {"candle_input": {"read": 48_213, "malformed": 2, "too_old": 5}},
+    "observed_sums": {"records": {"read": 48_213, "malformed": 2, "too_old": 5}},
 }
 
 CANDLE_COLUMNS = (

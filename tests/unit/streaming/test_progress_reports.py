@@ -118,6 +118,7 @@ def test_a_good_batch_tells_nothing() -> None:
     figures = reports.figures()
     assert (figures.batches, figures.rows, figures.state) == (2, 100, RUNNING)
     assert figures.observed["records", "read"] == 100
+    assert figures.detail()["observed_sums"] == {"records": {"read": 100, "malformed": 4}}
 
 
 def test_dropped_rows_are_an_alarm_a_figure_and_a_status() -> None:

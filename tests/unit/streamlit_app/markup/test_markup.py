@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from streaming.reports import QueryFigures
 from streamlit_app import probe
 from streamlit_app.indicators import Chosen
 from streamlit_app.intervals import DAILY, HOURLY
@@ -253,6 +254,13 @@ def test_system_tables_escape_and_shorten() -> None:
     body = system_markup.job_table([job], NOON)
     assert EVIL not in body
     assert len(system_markup.detail_text(job.detail)) == system_markup.DETAIL_CHARACTERS
+
+
+def test_a_job_tells_what_happened_and_no_zeros() -> None:
+    detail = QueryFigures("candles", 60.0, failures=2, reason="no table").detail()
+    assert system_markup.detail_text(detail) == "no table · failures 2"
+    assert system_markup.detail_text({"feed": 2280, "bad": 0}) == "feed 2,280"
+    assert system_markup.detail_text({"failures": 0}) == "–"
 
 
 def incident(kind: str, **changes: Any) -> IncidentRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from conf.contracts.incidents import IncidentKind
+from streaming.reports import QueryFigures
 from streamlit_app.markup import data as markup
 from streamlit_app.markup import projection
 from streamlit_app.records.data import (
@@ -104,12 +106,13 @@ def test_late_records_and_refused_ones_are_told() -> None:
     late = count(IncidentKind.LATE_TRADES, symbol=None)
     assert "several" in markup.late_table([late], ZONE)
     assert "No record came too late" in markup.late_table([], ZONE)
-    sums = {"candle_input": {"read": 48_213, "malformed": 2}, "other": {"malformed": 1}}
-    jobs = [JobRow("candles", "running", {"observed_sums": sums}, NOON)]
+    observed = Counter({("records", "read"): 48_213, ("records", "malformed"): 3})
+    query = QueryFigures("candles", 60.0, observed=observed)
+    jobs = [JobRow("candles", "running", query.detail(), NOON)]
     body = markup.rejection_table(jobs)
     assert ">48,213<" in body
     assert '<span class="nh-dot warn"></span>3<' in body
-    assert "No query has reported" in markup.rejection_table([JobRow("x", "running", {}, NOON)])
+    assert "No query has counted" in markup.rejection_table([JobRow("x", "running", {}, NOON)])
 
 
 def test_a_comparison_says_which_hours_of_which_stores_are_equal() -> None:
@@ -152,7 +155,7 @@ def test_repairs_and_history_are_tables() -> None:
     assert "No hour was ever" in markup.repair_table([], NOON, ZONE)
     loaded = markup.history_table([HistoryRow("ETHUSDT", "dump", 9000, 1, NOON)], NOON)
     assert ">9,000<" in loaded
-    assert "No history" in markup.history_table([], NOON)
+    assert "Nothing was loaded" in markup.history_table([], NOON)
 
 
 def test_a_projection_says_that_it_is_scenarios_and_how_it_was_made() -> None:
