@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 WINDOW_HOURS = 4320
 GAMMA = 0.001
-"""The 20 pairs of window (720, 1440, 2160, 4320 h) and γ (0.0005 … 0.005) and 5 steps of a scale without
+"""The 16 pairs of window (720, 1440, 2160, 4320 h) and γ (0.0005 … 0.005) and 5 steps of a scale without
 window were tried on the champion's forecasts of 2021-06-10 … 2022-04-25, nine coins, 99 coin-months, before the
 official range. 720 h and 0.005 cost 0.18 points of pinball skill (1.91 → 1.73 %): each margin was the noise of a
 few dozen scores. These cost 0.03, with all coin-months inside 88 … 92.2 % (88.1 … 92.0 %)."""
