@@ -35,7 +35,7 @@ def test_starts_reports_and_stops_on_sigterm(settings: Bundle, tmp_path: Path) -
         trades = [trade(1, "2")]
         TradeWriter(context.kafka, context.namespace).write([*trades, closing(trades)])
         eventually(lambda: list(in_postgres(context)) == [("BTCUSDT", HOUR, 1)], START_S)
-        reported = "SELECT detail->'observed'->'records'->>'read' FROM job_status"
+        reported = "SELECT detail->'observed_sums'->'records'->>'read' FROM job_status"
         eventually(lambda: execute(context, reported) == [("2",)], 30.0)
         application.ask_to_stop()
         assert application.wait(STOP_S) == 0
