@@ -107,8 +107,8 @@ chaos-lifecycle: install ## the demo until a model was retrained, tried in the s
 realdata-candles: install ## 1,000 recorded hours of 10 symbols through the whole way, then three stores against the record
 	@$(BIN)/python -m tests.chaos.realdata
 
-soak: install ## half an hour at 2,000 trades/s: memory, batch time and files flat (MINUTES=30)
-	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30)
+soak: install ## three quarters of an hour at 2,000 trades/s: memory, batch time and files flat (MINUTES=45)
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),45)
 
 bench: bench-producers bench-candles bench-model bench-api bench-dashboard ## every benchmark
 

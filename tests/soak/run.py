@@ -32,11 +32,11 @@ TRADES_PER_S = 2_000
 MEMORY_DRIFT, BATCH_DRIFT = 0.05, 0.2
 # Candles are one file each. Flat are the files of an hour of an archive that is compacted.
 FILES_DRIFT = {"trades": 0.1, "markers": 0.1}
-FILES_BOUND = {"checkpoints": 700}
+FILES_BOUND = {"checkpoints": 1_000}
 """Spark keeps a query's last 20 batches and clears away older states once a minute, so that between two
 clean-ups the files rise with the batches, and the quicker those are, the higher. Two partitions' states, an
-offset and a commit each, 140 batches (no batch takes less than half a second) and the archive query's
-20: some 620. A file left behind by every batch would be more within ten minutes."""
+offset and a commit each, 220 batches (half of them take 0.3 s or less) and the archive query's 20: some
+960. A file left behind by every batch would be more within ten minutes."""
 START_S, CATCH_UP_S, TELL_S = 180.0, 120.0, 60.0
 MODULES = {
     "producer": "producers",
