@@ -23,7 +23,8 @@ Floats = npt.NDArray[np.float64]
 WINDOW_MS = 56 * 24 * HOUR_MS
 """Over 28 days the rMAE of one coin has a standard deviation of 0.006, so that a model of 0.990 was above
 the limit in 1.5 % of the hours of 2021-06-10 … 2022-04-25, by chance: that cost 0.0001 of rMAE. Over 56
-days it never was, and a useless one (its medians dealt out anew: 1.0085) still is."""
+days it never was. A useless one (its medians dealt out anew) has 1.0085 on average, which is above the
+limit; how soon 56 days find it was not measured."""
 MAX_RELATIVE_MAE = 1.003
 MIN_HOURS = 28 * 24
 """Outcomes within the window below which it is not judged: rMAE of a few weeks is noise."""

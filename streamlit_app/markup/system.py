@@ -28,10 +28,18 @@ DETAIL_CHARACTERS = 160
 _LEVELS = {"running": "good", "restarting": "bad", "failed": "bad", "stopped": "warn"}
 # What a report repeats in columns of their own, or in a form for machines.
 _TOLD = frozenset(
-    (
-        *("lag", "batch_id", "batch_ms", "reason", "durations_ms", "observed", "observed_sums"),
-        *("rows_per_s", "state_bytes", "watermark"),
-    )
+    {
+        "batch_id",
+        "batch_ms",
+        "durations_ms",
+        "lag",
+        "observed",
+        "observed_sums",
+        "reason",
+        "rows_per_s",
+        "state_bytes",
+        "watermark",
+    }
 )
 
 

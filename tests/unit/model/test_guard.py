@@ -18,10 +18,8 @@ WINDOW = guard.WINDOW_MS // HOUR_MS
 
 
 def known(model_error: float, naive_error: float, count: int) -> State:
-    state = State()
-    for hour in range(count):
-        state = learn_all(state, [(START_MS + hour * HOUR_MS, model_error, naive_error)])
-    return state
+    hours = range(count)
+    return learn_all(State(), [(START_MS + h * HOUR_MS, model_error, naive_error) for h in hours])
 
 
 def coin_hours(seed: int, count: int) -> tuple[npt.NDArray[np.int64], Floats, Floats, Floats]:
