@@ -23,7 +23,7 @@ from tests.support.own_settings import forget_own_settings
 REPORT = Path("var/reports/soak.json")
 LOGS = Path("var/reports/soak-logs")
 FULL_MINUTES = 45.0
-"""Of which the first third is warm-up: the archive's JVM, with a batch per minute, compiles for 15 minutes."""
+"""Of which the first third is warm-up: the archive's JVM, with a batch per minute, grew for 15 to 20 minutes."""
 
 
 def main() -> int:
