@@ -1,7 +1,7 @@
-"""How much of the network's median is believed: λ in [0, 1], chosen on validation. Pure.
+"""How much of a model's median is believed: λ in [0, 1], chosen on validation. Pure.
 
 The median's edge is small and a short history overfits it before it overfits the bands; λ = 0 is
-naive with the network's bands.
+naive with the model's bands.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def choose_weight(z: Floats, median: Floats) -> float:
 
     Args:
         z: targets, in sigmas.
-        median: the network's, in sigmas.
+        median: the model's, in sigmas.
     """
     errors = [float(np.mean(np.abs(z - weight * median))) for weight in WEIGHTS]
     return WEIGHTS[int(np.argmin(errors))]

@@ -1,10 +1,10 @@
-"""Gradient-boosted trees (LightGBM): the median by absolute error, the bands by quantile loss. Pure."""
+"""Gradient-boosted trees (LightGBM): the median by absolute error, the bands by quantile loss; shrunk by λ. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy.typing as npt
 from model.dataset import Windows
 from model.forecasters.banded import TARGET_CLIP, uncrossed
 from model.forecasters.columns import table_with_coin
-from model.forecasters.forecaster import LEVELS, Fitted, ForecasterError
+from model.forecasters.forecaster import LEVELS, ForecasterError
+from model.shrinkage import choose_weight, shrink
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,6 +31,9 @@ SETTINGS = {
 }
 """Regularised: near its defaults LightGBM is worse than the last close on such weak a signal."""
 
+WEIGHT_OF_OLD = 1.0
+"""λ of boosters from a version of the registry that was written before they had one."""
+
 
 @dataclass(frozen=True)
 class TreeQuantiles:
@@ -38,29 +42,31 @@ class TreeQuantiles:
     Attributes:
         boosters: in the order of `LEVELS`.
         threads: that score.
+        weight: λ of `model.shrinkage`, chosen on validation.
     """
 
     boosters: tuple[Any, ...]
     threads: int
+    weight: float
 
     def quantiles(self, rows: Windows) -> Floats:
         """Return (rows, `LEVELS`) quantiles of z, rising around the median."""
         features = table_with_coin(rows)
         columns = [booster.predict(features, num_threads=self.threads) for booster in self.boosters]
-        return uncrossed(np.stack(columns, axis=1))
+        return shrink(uncrossed(np.stack(columns, axis=1)), self.weight)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the boosters' texts."""
+        """SHA-256 of the boosters' texts and λ."""
         texts = "".join(booster.model_to_string() for booster in self.boosters)
-        return hashlib.sha256(texts.encode()).hexdigest()
+        return hashlib.sha256(f"{texts}{self.weight}".encode()).hexdigest()
 
     def save(self, folder: Path, stem: str) -> dict[str, Any]:
         """Write one text file per level."""
         files = [f"{stem}-{round(100 * level):02d}.txt" for level in LEVELS]
         for booster, file in zip(self.boosters, files, strict=True):
             (folder / file).write_text(booster.model_to_string())
-        return {"kind": "trees", "files": files}
+        return {"kind": "trees", "files": files, "weight": self.weight}
 
     @classmethod
     def load(cls, folder: Path, entry: Mapping[str, Any]) -> TreeQuantiles:
@@ -72,10 +78,11 @@ class TreeQuantiles:
         lightgbm = _lightgbm()
         texts = [(folder / file).read_text() for file in entry["files"]]
         try:
-            return cls(tuple(lightgbm.Booster(model_str=text) for text in texts), threads=1)
+            boosters = tuple(lightgbm.Booster(model_str=text) for text in texts)
         except lightgbm.basic.LightGBMError as error:
             message = f"{', '.join(entry['files'])}: no boosters of LightGBM: {error}"
             raise ForecasterError(message) from error
+        return cls(boosters, threads=1, weight=float(entry.get("weight", WEIGHT_OF_OLD)))
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,8 @@ class GradientBoosting:
     threads: int = 1
     trees: int = TREES
 
-    def fit(self, rows: Windows, validation: Windows, seed: int) -> Fitted:
-        """Fit on the training rows; `validation` is not used, the number of trees is fixed.
+    def fit(self, rows: Windows, validation: Windows, seed: int) -> TreeQuantiles:
+        """Fit on the training rows; `validation` chooses λ, the number of trees is fixed.
 
         Raises:
             OSError: if LightGBM's library cannot be loaded; says what to install.
@@ -119,7 +126,9 @@ class GradientBoosting:
             lightgbm.train({**settings, **_objective(level)}, data, num_boost_round=self.trees)
             for level in LEVELS
         )
-        return TreeQuantiles(boosters, self.threads)
+        fitted = TreeQuantiles(boosters, self.threads, weight=1.0)
+        median = fitted.quantiles(validation)[:, len(LEVELS) // 2]
+        return replace(fitted, weight=choose_weight(validation.z, median))
 
 
 def _lightgbm() -> Any:
