@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import altair as alt
 import pandas as pd
 
+from conf.names import HOUR_MS
+
 ROWS = "rows"
 ZOOM = "zoom"
 WHEEL = "wheel![event.ctrlKey || event.metaKey]"
@@ -35,11 +37,13 @@ def utc_of_local(local: float, zone: ZoneInfo) -> datetime:
 
 
 def time_axis() -> alt.Axis:
-    """Return a 24-hour axis: the date at midnight, the year at its beginning, else the time."""
+    """Return a 24-hour axis: the date at midnight, the year at its beginning, else the full hour."""
     midnight = "utchours(datum.value) == 0 && utcminutes(datum.value) == 0"
     new_year = f"{midnight} && utcdate(datum.value) == 1 && utcmonth(datum.value) == 0"
     form = f"{new_year} ? '%Y' : {midnight} ? '%d %b' : '%H:%M'"
-    return alt.Axis(labelExpr=f"utcFormat(datum.value, {form})", labelOverlap=True)
+    return alt.Axis(
+        labelExpr=f"utcFormat(datum.value, {form})", labelOverlap=True, tickMinStep=HOUR_MS
+    )
 
 
 def time_x(field: str, *, axis: bool = False) -> alt.X:

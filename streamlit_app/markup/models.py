@@ -104,7 +104,7 @@ def served_table(spans: Sequence[ServedRow], zone: ZoneInfo) -> str:
     ]
     heads = (
         *("First hour", "Last hour", "Model", "How", "Hours", "Forecasts", "Refusals"),
-        "Scoring time",
+        "Time per batch",
     )
     return table(heads, rows, numbers=(4, 5, 6, 7))
 
