@@ -143,7 +143,7 @@ def fit_champion(
         base=source.base,
         stable=stable,
         states=_states(windows_dir, validation, quantiles, stable, champion),
-        inputs=reference(source.static),
+        inputs=source.inputs,
         epochs=tuple(told),
         validation=validation,
         quantiles=quantiles,
@@ -182,9 +182,9 @@ class _Source:
         self._validation = validation
         self._tell = tell
         self._windows: Windows | None = None
-        columns = read_columns(folder, ["target_z", "static"])
+        columns = read_columns(folder, ["target_z", "static", "open_time_ms"])
         self.rows = len(columns["target_z"])
-        self.static = columns["static"][:, : spec.own_width]
+        self.inputs = reference(columns["static"][:, : spec.own_width], columns["open_time_ms"])
         self._steps = self.rows // settings.batch_size
         if self._steps == 0:
             message = f"{self.rows} training windows do not fill one batch of {settings.batch_size}"

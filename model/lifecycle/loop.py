@@ -177,28 +177,34 @@ class Lifecycle:
         if self._drift_at_ms is not None and now_ms < self._drift_at_ms + every_ms:
             return self._drift
         trained = Reference.from_dict(orjson.loads(self.registry.file(version, INPUTS)))
-        indices = stability(trained, self._seen(now_ms))
-        found = tuple(findings(indices, self.ledger.recent(now_ms - RECENT_MS)))
+        indices = stability(trained, *self._seen(now_ms))
+        found = tuple(findings(trained, indices, self.ledger.recent(now_ms - RECENT_MS)))
         if found and found != self._drift:
             self.ledger.tell("drift", version, "; ".join(found), now_ms, detail=indices)
         self._drift, self._drift_at_ms = found, now_ms
         return found
 
-    def _seen(self, now_ms: int) -> npt.NDArray[np.float32]:
-        """Return (rows, static features) that the models saw of volatile coins in the newest hours."""
+    def _seen(self, now_ms: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Return what the models saw of volatile coins in the newest hours.
+
+        (rows, static features), and (rows,) the hours.
+        """
         newest = now_ms - now_ms % HOUR_MS
-        parts = []
+        parts, hours = [], []
         for back in range(self.settings.drift_window_hours):
-            path = self.namespace.features_file(newest - back * HOUR_MS)
+            hour_ms = newest - back * HOUR_MS
             try:
-                content = read_file(self.files, path)
+                content = read_file(self.files, self.namespace.features_file(hour_ms))
             except FileNotFoundError:
                 continue
             table = pq.read_table(io.BytesIO(content))
             rows = table.select(["symbol", "static", "is_usable"]).to_pylist()
-            parts += [
+            own = [
                 row["static"][: len(STATIC_NAMES)]
                 for row in rows
                 if row["is_usable"] and row["symbol"] not in self.stable
             ]
-        return np.array(parts, dtype=np.float32).reshape(-1, len(STATIC_NAMES))
+            parts += own
+            hours += [hour_ms] * len(own)
+        static = np.array(parts, dtype=np.float32).reshape(-1, len(STATIC_NAMES))
+        return static, np.array(hours, dtype=np.int64)
