@@ -18,7 +18,12 @@ COVERAGE = (0.85, 0.95)
 
 MAX_RMAE_LOSS = 0.0005
 MAX_PINBALL_LOSS = 0.002
-"""Upper bounds of what it may be worse by than the champion: about the gain of a month's newer data."""
+"""What it may be worse by than the champion: about the gain of a month's newer data.
+
+Upper bounds of the difference; lower ones of a short history, whose two weeks of validation cannot tell
+equal models from worse ones: with the upper bound two of two equal ones were refused. It is refused if it is
+worse beyond doubt, and the shadow shows the rest.
+"""
 
 
 def faults(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -36,9 +41,10 @@ def faults(manifest: Mapping[str, Any]) -> tuple[str, ...]:
             f"pinball loss {metrics['val_pinball']:.5f} is above {metrics['ewma_pinball']:.5f} of "
             "the last close with EWMA bands"
         )
-    if not manifest["is_short_history"]:
-        found += _faults_of_skill(metrics)
-    return tuple(found + _faults_beside(against(manifest)))
+    beside = against(manifest)
+    if manifest["is_short_history"]:
+        return tuple(found + _faults_beyond_doubt(beside))
+    return tuple(found + _faults_of_skill(metrics) + _faults_beside(beside))
 
 
 def against(manifest: Mapping[str, Any]) -> Comparison | None:
@@ -76,4 +82,17 @@ def _faults_beside(found: Comparison | None) -> list[str]:
         lines.append(f"rMAE may be worse than {found.champion}'s by {found.rmae_high:.4f}")
     if found.pinball_high > MAX_PINBALL_LOSS:
         lines.append(f"pinball may be worse than {found.champion}'s by {found.pinball_high:.2%}")
+    return lines
+
+
+def _faults_beyond_doubt(found: Comparison | None) -> list[str]:
+    if found is None:
+        return []
+    lines = []
+    if found.rmae_low > MAX_RMAE_LOSS:
+        lines.append(f"rMAE is worse than {found.champion}'s by {found.rmae_low:.4f} at least")
+    if found.pinball_low > MAX_PINBALL_LOSS:
+        lines.append(
+            f"pinball is worse than {found.champion}'s by {found.pinball_low:.2%} at least"
+        )
     return lines

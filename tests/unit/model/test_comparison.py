@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conf.contracts.forecasts import QUANTILES
-from conf.names import HOUR_MS
+from conf.names import DAY_MS, HOUR_MS
 from model.comparison import Comparison, compare
 from model.dataset import Windows
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.unit
 WEEKS = 9
 
 
-def windows(seed: int = 0) -> Windows:
+def windows(seed: int = 0, weeks: int = WEEKS) -> Windows:
     rng = np.random.default_rng(seed)
-    hours = WEEKS * 168
+    hours = weeks * 168
     times = np.repeat(480_000 * HOUR_MS + HOUR_MS * np.arange(hours), 2)
     count = len(times)
     return Windows(
@@ -62,6 +62,16 @@ def test_noise_is_no_difference() -> None:
     assert found == compare(
         rows, quantiles(rows, 0.1) + noise, quantiles(rows, 0.1), QUANTILES, "v1"
     )
+
+
+def test_two_weeks_are_bounded_by_their_days() -> None:
+    """The challenger is worse on one day of either week: some draws of days do without both."""
+    rows = windows(weeks=2)
+    day = (rows.open_time_ms - rows.open_time_ms[0]) // DAY_MS
+    own = np.where(np.isin(day, (0, 6)), -3.0, 0.1)[:, None] * np.sign(rows.z)[:, None]
+    offsets = quantiles(rows, 0.0)
+    found = compare(rows, offsets + own, quantiles(rows, 0.1), QUANTILES, "v1")
+    assert found.rmae_low == 0 < found.rmae < found.rmae_high
 
 
 def test_it_survives_json() -> None:

@@ -75,6 +75,23 @@ def test_a_short_history_is_judged_by_its_bands_alone() -> None:
     assert len(gate.faults(manifest)) == 1
 
 
+@pytest.mark.parametrize(
+    ("bound", "limit", "said"),
+    [
+        ("rmae", 0.0005, "rMAE is worse than before's by 0.0006 at least"),
+        ("pinball", 0.002, "pinball is worse than before's by 0.21% at least"),
+    ],
+)
+def test_of_a_short_history_what_is_worse_beyond_doubt_is_refused(
+    bound: str, limit: float, said: str
+) -> None:
+    manifest = changed("is_short_history", True)
+    manifest["against"] |= {f"{bound}_high": 10 * limit, f"{bound}_low": limit}
+    assert gate.faults(manifest) == ()
+    manifest["against"][f"{bound}_low"] = limit + 0.0001
+    assert gate.faults(manifest) == (said,)
+
+
 def test_without_a_champion_there_is_nothing_to_be_worse_than() -> None:
     manifest = changed("against", None)
     assert gate.faults(manifest) == ()
