@@ -41,6 +41,14 @@ class LifecycleSettings(BaseSettings):
         gt=0,
         description="A champion whose pinball loss is by this share above that of the last close with EWMA bands is rolled back.",
     )
+    rollback_gross_excess: float = Field(
+        0.3,
+        gt=0,
+        description="A champion that is so far above it (four standard deviations of the mean of twelve hours) is rolled back without waiting for that many hours.",
+    )
+    rollback_gross_min_hours: int = Field(
+        12, ge=6, description="Scored hours below which not even gross harm rolls back."
+    )
     keep_versions: int = Field(
         5, ge=3, description="Newest versions that are kept, beside those that an alias names."
     )

@@ -54,7 +54,14 @@ def _harm(standing: Standing, settings: LifecycleSettings) -> str | None:
     record = standing.champion_record
     if record.failures:
         return f"{record.failures} forecasts failed"
-    if record.hours < settings.rollback_min_hours or record.excess <= settings.rollback_excess:
+    is_harmful = (
+        record.hours >= settings.rollback_min_hours and record.excess > settings.rollback_excess
+    )
+    is_gross = (
+        record.hours >= settings.rollback_gross_min_hours
+        and record.excess > settings.rollback_gross_excess
+    )
+    if not is_harmful and not is_gross:
         return None
     return (
         f"pinball loss {record.excess:+.1%} against the last close with EWMA bands over "
@@ -75,6 +82,8 @@ def _judge_shadow(standing: Standing, settings: LifecycleSettings) -> Step | Non
     if record.hours < settings.shadow_hours:
         return None
     said = f"{record.hours} h in the shadow, pinball loss {record.excess:+.2%} against the baseline"
+    if champion is not None:
+        said += f" (the champion's {standing.beside_shadow.excess:+.2%})"
     if champion is None or _must_be_replaced(champion, standing, settings):
         return Step("promote", shadow.name, f"{said}; not worse than an old champion")
     if shadow.is_better:

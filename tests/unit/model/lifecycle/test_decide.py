@@ -120,6 +120,16 @@ def test_one_error_in_the_shadow_is_one_too_many(harm: dict[str, int]) -> None:
     assert step(in_shadow(record)) == ("reject", "challenger")
 
 
+def test_the_reason_tells_what_the_champion_did_in_the_same_hours() -> None:
+    full = Record(hours=48, pinball=47, naive_pinball=48, runs=48)
+    beside = Record(hours=48, pinball=50, naive_pinball=48)
+    found = decide(replace(in_shadow(full), beside_shadow=beside), SETTINGS)
+    assert found is not None
+    assert found.reason.startswith(
+        "48 h in the shadow, pinball loss -2.08% against the baseline (the champion's +4.17%)"
+    )
+
+
 def test_a_young_champion_is_replaced_only_by_a_better_one() -> None:
     young = version("champion", "champion", 60)
     full = Record(hours=48, pinball=47, naive_pinball=48, runs=48)
@@ -155,12 +165,23 @@ def test_a_champion_that_does_harm_gives_way_before_anything_else() -> None:
     "record",
     [
         Record(hours=71, pinball=106.0, naive_pinball=100.0),  # too few to tell
+        Record(hours=11, pinball=300.0, naive_pinball=100.0),  # one move of all coins at once
+        Record(hours=71, pinball=129.9, naive_pinball=100.0),  # not gross
         Record(hours=168, pinball=104.9, naive_pinball=100.0),  # not beyond the bound
     ],
 )
 def test_noise_rolls_nothing_back(record: Record) -> None:
     now = standing(PREVIOUS, previous="before", champion_record=record, is_training=True)
     assert step(now) is None
+
+
+def test_gross_harm_is_not_waited_for() -> None:
+    gross = Record(hours=12, pinball=131.0, naive_pinball=100.0)
+    now = standing(PREVIOUS, previous="before", champion_record=gross)
+    found = decide(now, SETTINGS)
+    assert found is not None
+    assert (found.kind, found.version) == ("roll_back", "before")
+    assert "pinball loss +31.0% against the last close with EWMA bands over 12 h" in found.reason
 
 
 def test_a_fault_rolls_back_at_once() -> None:
