@@ -21,6 +21,7 @@ from model.registry import CHAMPION, SHADOW
 from streaming.forecasts.batch import ForecastBatch
 from streaming.forecasts.models import ModelWatcher
 from streaming.forecasts.query import build_handler, build_watcher
+from tests.chaos.lifecycle.run import counts, trainings_s
 from tests.support.bundle import Bundle
 from tests.support.eventually import eventually
 from tests.support.forecast_world import (
@@ -192,6 +193,12 @@ def test_from_a_training_to_a_promotion_and_back(
     pass_hours(world, handler, 6, 1)
     assert {r.model_version for r in world.rows(LIVE + 7 * HOUR_MS).values()} == {first}
     assert [kind for kind, _ in events(world)] == ["shadow", "promoted", "rolled_back"]
+    # What `make chaos-lifecycle` counts at its end, after an hour: that the queries are right shows here.
+    found = counts(world.sql)
+    assert set(found["forecasts"]) == {first, second}
+    assert (set(found["refusals"]), found["unscored"]) == ({"model failed"}, 0)
+    assert found["scored"] > 0
+    assert trainings_s(world.sql) == []
 
 
 def test_a_shadow_that_fails_once_is_rejected(world: ForecastWorld, lifecycle: Lifecycle) -> None:

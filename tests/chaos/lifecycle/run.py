@@ -158,7 +158,9 @@ def counts(connection: Connection) -> dict[str, Any]:
             "SELECT count(s.symbol), count(*) FILTER (WHERE s.symbol IS NULL) FROM forecast f "
             "JOIN candle_current c ON c.symbol = f.symbol AND c.open_time = f.target_open_time "
             "AND c.interval = '1h' AND c.status = 'final' "
-            "LEFT JOIN forecast_score_current s USING (symbol, target_open_time, model_version, kind) "
+            "LEFT JOIN forecast_score_current s ON s.symbol = f.symbol "
+            "AND s.target_open_time = f.target_open_time AND s.model_version = f.model_version "
+            "AND s.kind = f.kind "
             "WHERE f.kind = 'live' AND f.refusal_reason IS NULL AND f.target_open_time < "
             "(SELECT max(target_open_time) FROM forecast_run WHERE kind = 'live')"
         )
