@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
 DAY_MS = DAY_HOURS * HOUR_MS
+WEEK_MS = 7 * DAY_MS
 
 # Raised whenever the state of a query no longer fits: it then reads its topic again from the start.
 CHECKPOINT_VERSIONS = {"candles": 3}

@@ -184,12 +184,12 @@ class _Source:
         self._windows: Windows | None = None
         columns = read_columns(folder, ["target_z", "static", "open_time_ms"])
         self.rows = len(columns["target_z"])
-        self.inputs = reference(columns["static"][:, : spec.own_width], columns["open_time_ms"])
         self._steps = self.rows // settings.batch_size
         if self._steps == 0:
             message = f"{self.rows} training windows do not fill one batch of {settings.batch_size}"
             raise TrainingError(message)
         self.base = empirical_quantiles(columns["target_z"].astype(np.float64), LEVELS)
+        self.inputs = reference(columns["static"][:, : spec.own_width], columns["open_time_ms"])
 
     def fit(self, forecaster: Forecaster, seed: int) -> Fitted:
         """Fit one forecaster with one seed."""

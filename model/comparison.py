@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from conf.names import DAY_MS
+from conf.names import DAY_MS, WEEK_MS
 from model.dataset import Windows
 
 Floats = npt.NDArray[np.float64]
 
-WEEK_MS = 7 * DAY_MS
 MIN_WEEKS = 8
 """Fewer bound nothing: of the three that two weeks of validation touch, the upper bound was the worst one."""
 

@@ -6,8 +6,14 @@ naive with the model's bands.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from model.dataset import Windows
+    from model.forecasters.forecaster import Fitted
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,3 +40,9 @@ def choose_weight(z: Floats, median: Floats) -> float:
     """
     errors = [float(np.mean(np.abs(z - weight * median))) for weight in WEIGHTS]
     return WEIGHTS[int(np.argmin(errors))]
+
+
+def weight_on(validation: Windows, fitted: Fitted) -> float:
+    """Return the λ that is best for a model, which is not shrunk yet, on windows that did not train it."""
+    quantiles = fitted.quantiles(validation)
+    return choose_weight(validation.z, quantiles[:, quantiles.shape[1] // 2])

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conf.names import WEEK_MS
 from model.evaluation.band_scores import pinball_rows
 from model.evaluation.outcomes import Floats, Forecasts, Ints
 from model.evaluation.point_scores import absolute_errors
 
 LAGS = 24
-WEEK_MS = 7 * 24 * 3_600_000
 DRAWS = 2_000
 INTERVAL = (0.025, 0.975)
 

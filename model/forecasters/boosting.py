@@ -15,7 +15,7 @@ from model.dataset import Windows
 from model.forecasters.banded import TARGET_CLIP, uncrossed
 from model.forecasters.columns import table_with_coin
 from model.forecasters.forecaster import LEVELS, ForecasterError
-from model.shrinkage import choose_weight, shrink
+from model.shrinkage import shrink, weight_on
 
 Floats = npt.NDArray[np.float64]
 
@@ -127,8 +127,7 @@ class GradientBoosting:
             for level in LEVELS
         )
         fitted = TreeQuantiles(boosters, self.threads, weight=1.0)
-        median = fitted.quantiles(validation)[:, len(LEVELS) // 2]
-        return replace(fitted, weight=choose_weight(validation.z, median))
+        return replace(fitted, weight=weight_on(validation, fitted))
 
 
 def _lightgbm() -> Any:

@@ -17,7 +17,7 @@ from model.baselines import empirical_quantiles
 from model.dataset import Windows
 from model.feature_spec import STATIC_NAMES, FeatureSpec
 from model.forecasters.forecaster import LEVELS
-from model.shrinkage import choose_weight, shrink
+from model.shrinkage import shrink, weight_on
 
 if TYPE_CHECKING:
     from model.network import Infer
@@ -162,8 +162,7 @@ def train(
 
 def chosen_weight(fitted: FittedNetwork, validation: Windows) -> FittedNetwork:
     """Return the network, whose λ is still 1, with the one that is best on validation."""
-    median = fitted.quantiles(validation)[:, len(LEVELS) // 2]
-    return replace(fitted, weight=choose_weight(validation.z, median))
+    return replace(fitted, weight=weight_on(validation, fitted))
 
 
 def _spec(rows: Windows) -> FeatureSpec:

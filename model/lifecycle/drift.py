@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from conf.names import HOUR_MS
+from conf.names import WEEK_MS
 from model.evaluation.significance import diebold_mariano
 from model.feature_spec import STATIC_NAMES
 
@@ -33,9 +33,6 @@ MIN_SHARE = 1e-4
 """An empty bin counts as this share: the index of a bin that nobody meets any more stays finite."""
 
 PSI_ALARM = 0.25
-WEEK_MS = 7 * 24 * HOUR_MS
-"""As much as the watch looks at (`LifecycleSettings.drift_window_hours`)."""
-
 WATCHED = tuple(name for name in STATIC_NAMES if not name.startswith("target_"))
 """The calendar does not drift."""
 
@@ -129,7 +126,7 @@ def _index(now: Floats, then: Floats) -> float:
 
 
 def _whole_weeks(open_time_ms: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Return the rows of each week that has hours enough to be judged."""
+    """Return the rows of each week, as much as the watch looks at, that has hours enough to be judged."""
     week = open_time_ms // WEEK_MS
     rows = (np.flatnonzero(week == one) for one in np.unique(week))
     return [own for own in rows if len(np.unique(open_time_ms[own])) >= MIN_HOURS]

@@ -41,10 +41,10 @@ def faults(manifest: Mapping[str, Any]) -> tuple[str, ...]:
             f"pinball loss {metrics['val_pinball']:.5f} is above {metrics['ewma_pinball']:.5f} of "
             "the last close with EWMA bands"
         )
-    beside = against(manifest)
-    if manifest["is_short_history"]:
-        return tuple(found + _faults_beyond_doubt(beside))
-    return tuple(found + _faults_of_skill(metrics) + _faults_beside(beside))
+    is_short = manifest["is_short_history"]
+    if not is_short:
+        found += _faults_of_skill(metrics)
+    return tuple(found + _faults_beside(against(manifest), is_short))
 
 
 def against(manifest: Mapping[str, Any]) -> Comparison | None:
@@ -74,25 +74,16 @@ def _faults_of_skill(metrics: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _faults_beside(found: Comparison | None) -> list[str]:
+def _faults_beside(found: Comparison | None, is_short: bool) -> list[str]:
     if found is None:
         return []
+    if is_short:
+        verb, end, rmae, pinball = "is", " at least", found.rmae_low, found.pinball_low
+    else:
+        verb, end, rmae, pinball = "may be", "", found.rmae_high, found.pinball_high
     lines = []
-    if found.rmae_high > MAX_RMAE_LOSS:
-        lines.append(f"rMAE may be worse than {found.champion}'s by {found.rmae_high:.4f}")
-    if found.pinball_high > MAX_PINBALL_LOSS:
-        lines.append(f"pinball may be worse than {found.champion}'s by {found.pinball_high:.2%}")
-    return lines
-
-
-def _faults_beyond_doubt(found: Comparison | None) -> list[str]:
-    if found is None:
-        return []
-    lines = []
-    if found.rmae_low > MAX_RMAE_LOSS:
-        lines.append(f"rMAE is worse than {found.champion}'s by {found.rmae_low:.4f} at least")
-    if found.pinball_low > MAX_PINBALL_LOSS:
-        lines.append(
-            f"pinball is worse than {found.champion}'s by {found.pinball_low:.2%} at least"
-        )
+    if rmae > MAX_RMAE_LOSS:
+        lines.append(f"rMAE {verb} worse than {found.champion}'s by {rmae:.4f}{end}")
+    if pinball > MAX_PINBALL_LOSS:
+        lines.append(f"pinball {verb} worse than {found.champion}'s by {pinball:.2%}{end}")
     return lines

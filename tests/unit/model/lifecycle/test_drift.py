@@ -7,14 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from conf.names import HOUR_MS
+from conf.names import HOUR_MS, WEEK_MS
 from model.feature_spec import STATIC_NAMES
 from model.lifecycle.drift import (
     FOUR_WEEKS,
     MIN_HOURS,
     PSI_ALARM,
     WATCHED,
-    WEEK_MS,
     Recent,
     Reference,
     findings,
