@@ -39,6 +39,9 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="nexthour-lifecycle-"))
     settings, steps = DemoSettings(hour_seconds=options.hour_seconds), Steps(console)
     environment = run_environment(settings, DEFAULT_SYMBOLS, folder)
+    # It begins when a day's last hour has closed and lasts some 20 s: an hour here, and over long before the
+    # next one closes on the real exchange.
+    environment["NEXTHOUR_ANALYSIS_IS_ENABLED"] = "false"
     system = System(folder / "demo", environment, steps, fresh=True)
     demo: Demo | None = None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 POLL_S = 2.0
 TELL_S = 120.0
+SERVED_HOURS = 2
+"""Forecast by a version before the story goes on: that it was told to serve does not say that it did."""
+
+_SERVED = """
+SELECT count(DISTINCT target_open_time) FROM forecast
+WHERE kind = 'live' AND model_version = %s AND refusal_reason IS NULL
+"""
 
 Say = Callable[[str], None]
 
@@ -56,14 +63,17 @@ class Watcher:
     def follow(self) -> Story:
         """Wait for a promotion, promote a harmful version by hand, wait for its rollback.
 
+        The promoted version must serve, before the harmful one and again after it.
+
         Raises:
             TimeoutError: if it does not come in time; the message says what is missing.
         """
         story = Story()
-        self._await("promoted", story)
+        promoted = self._await_event("promoted").version
+        self._await_served(promoted)
         story.harmful = self._promote_harmful()
         self._say(f"promoted by hand: {story.harmful}, which does harm")
-        self._await("rolled_back", story)
+        self._await_served(self._await_event("rolled_back").version)
         story.events = self.events()
         story.minutes = (time.monotonic() - self._begun_s) / 60
         return story
@@ -84,18 +94,45 @@ class Watcher:
                 for at, kind, version, reason in cursor
             ]
 
-    def _await(self, kind: str, story: Story) -> None:
-        while not any(event.kind == kind for event in self.events()):
-            self._demo.system.require_running(LIVE_PARTS)
-            if time.monotonic() > self._end_s:
-                message = f"no event {kind!r} came; events: {[e.kind for e in self.events()]}"
-                raise TimeoutError(message)
-            if time.monotonic() - self._told_s > TELL_S:
-                self._told_s = time.monotonic()
-                last = self.events()[-1:]
-                said = f"{last[0].kind} at hour {last[0].at_hour}" if last else "nothing yet"
-                self._say(f"{(self._told_s - self._begun_s) / 60:5.1f} min, last event: {said}")
-            time.sleep(POLL_S)
+    def _await_event(self, kind: str) -> EventLine:
+        """Return the first event of a kind."""
+        while True:
+            events = self.events()
+            for event in events:
+                if event.kind == kind:
+                    return event
+            self._wait(f"no event {kind!r} came", events)
+
+    def _await_served(self, version: str | None) -> None:
+        """Wait until a version forecast some hours more than it has now."""
+        wanted = self._served_hours(version) + SERVED_HOURS
+        while self._served_hours(version) < wanted:
+            self._wait(f"{version} does not serve", self.events())
+
+    def _served_hours(self, version: str | None) -> int:
+        with closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(_SERVED, (version,))
+            ((hours,),) = cursor.fetchall()
+            return int(hours)
+
+    def _wait(self, lacking: str, events: Sequence[EventLine]) -> None:
+        """Let some time pass.
+
+        Raises:
+            LocalError: if a part has ended.
+            TimeoutError: if there is no time left.
+        """
+        self._demo.system.require_running(LIVE_PARTS)
+        now_s = time.monotonic()
+        if now_s > self._end_s:
+            message = f"{lacking}; events: {[event.kind for event in events]}"
+            raise TimeoutError(message)
+        if now_s - self._told_s > TELL_S:
+            self._told_s = now_s
+            last = events[-1:]
+            said = f"{last[0].kind} at hour {last[0].at_hour}" if last else "nothing yet"
+            self._say(f"{(now_s - self._begun_s) / 60:5.1f} min, last event: {said}")
+        time.sleep(POLL_S)
 
     def _promote_harmful(self) -> str:
         with self._demo.system.settings_environment():
