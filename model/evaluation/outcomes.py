@@ -137,6 +137,30 @@ def only(forecasts: Forecasts, coins: Sequence[str], outcomes: Outcomes | None =
     )
 
 
+def where(forecasts: Forecasts, rows: npt.NDArray[np.bool_]) -> Forecasts:
+    """Return some rows, with all coins' names.
+
+    Args:
+        forecasts: of one model.
+        rows: (rows,) those to keep.
+    """
+    outcomes = forecasts.outcomes
+    return replace(
+        forecasts,
+        outcomes=replace(
+            outcomes,
+            coin=outcomes.coin[rows],
+            open_ms=outcomes.open_ms[rows],
+            last_close=outcomes.last_close[rows],
+            actual=outcomes.actual[rows],
+            baseline=outcomes.baseline[rows],
+        ),
+        quantiles=forecasts.quantiles[rows],
+        is_refused=forecasts.is_refused[rows],
+        reason=forecasts.reason[rows],
+    )
+
+
 def select(outcomes: Outcomes, coins: Sequence[str]) -> Outcomes:
     """Return the outcomes of some coins."""
     is_kept = np.isin(np.asarray(outcomes.coins), list(coins))

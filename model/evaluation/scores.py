@@ -14,6 +14,7 @@ import numpy as np
 from model.evaluation import band_scores as bands
 from model.evaluation import point_scores as points
 from model.evaluation import significance
+from model.evaluation.conditions import by_condition
 from model.evaluation.outcomes import Floats, Forecasts
 
 DM_THRESHOLD = 2.0
@@ -85,6 +86,7 @@ def score(forecasts: Forecasts) -> Scores:
         "by_coin": by_coin(forecasts),
         "by_month": per_month,
         "by_quarter": per_quarter,
+        "by_condition": by_condition(forecasts),
     }
 
 

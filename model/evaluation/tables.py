@@ -91,6 +91,7 @@ def all_tables(report: Report) -> list[Table]:
         periods(report, "by_quarter", "rMAE by quarter"),
         periods(report, "by_month", "rMAE by month"),
         confidence(report),
+        conditions(report),
         per_coin(report),
         coverage_per_coin(report),
         stable(report),
@@ -218,6 +219,29 @@ def confidence(report: Report) -> Table:
     return Table("Direction right, by decile of confidence", header, tuple(rows), note)
 
 
+def conditions(report: Report) -> Table:
+    """Return pooled rMAE with its DM t by condition, one column per model.
+
+    Reports that were written before there were conditions have no rows of it.
+    """
+    models = [(model, values) for model, values in ranked(report) if model != BASELINE]
+    rows = [
+        (
+            f"{condition}: {name}",
+            str(figures["rows"]),
+            *(_edge(values["by_condition"][condition][name]) for _, values in models),
+        )
+        for condition, classes in report["models"][BASELINE].get("by_condition", {}).items()
+        for name, figures in classes.items()
+    ]
+    header = ("known in advance", "rows", *(model for model, _ in models))
+    note = (
+        "rMAE pooled over the rows, in brackets the Diebold-Mariano t. Volatility is ranked within a coin, the last "
+        "hour's move in EWMA band widths over all rows; tick is the step of the month's closes in hourly volatilities."
+    )
+    return Table("Where the edge is", header, tuple(rows), note)
+
+
 def per_coin(report: Report) -> Table:
     """Return rMAE per coin, one column per model, with the baseline's MAE beside."""
     models = ranked(report)
@@ -290,6 +314,10 @@ def _coverage(figures: Mapping[str, Any]) -> str:
     monthly = [value for value in figures["coverage_90_by_month"].values() if value is not None]
     span = f" [{percent(min(monthly))}, {percent(max(monthly))}]" if monthly else ""
     return percent(figures["coverage_90"], 2) + span
+
+
+def _edge(figures: Mapping[str, Any]) -> str:
+    return f"{number(figures['rmae_pooled'])} ({number(figures['dm_t'], 1)})"
 
 
 def _interval(ends: Sequence[float | None], text: Callable[[float | None], str]) -> str:

@@ -15,7 +15,7 @@ from tests.support.evaluated import COINS, model_rows, naive_rows, true_returns
 
 pytestmark = pytest.mark.unit
 
-IN_PRICE = {"mae", "naive_mae", "rmse"}
+IN_PRICE = {"mae", "naive_mae", "rmse", "tick / volatility"}
 
 
 def scored(frame: pd.DataFrame, model: str) -> dict[str, Any]:

@@ -75,6 +75,23 @@ def test_periods_and_coins_are_rows(report: dict[str, Any]) -> None:
     assert column(tables.per_coin(report), "rows") == dict.fromkeys(COINS, "960")
 
 
+def test_the_edge_is_told_by_what_was_known_in_advance(report: dict[str, Any]) -> None:
+    table = tables.conditions(report)
+    assert table.header == ("known in advance", "rows", "good", "bad")
+    years = [row for row in table.rows if row[0].startswith("year")]
+    assert [row[:2] for row in years] == [("year: 2024", str(24 * 40 * len(COINS)))]
+    assert years[0][3].startswith("1.1000 (-")
+    assert sum(row[0].startswith("volatility: ") for row in table.rows) == 5
+    assert tables.conditions({**report, "models": _without_conditions(report)}).rows == ()
+
+
+def _without_conditions(report: dict[str, Any]) -> dict[str, Any]:
+    return {
+        model: {name: value for name, value in figures.items() if name != "by_condition"}
+        for model, figures in report["models"].items()
+    }
+
+
 def test_confidence_leaves_out_what_has_no_opinion(report: dict[str, Any]) -> None:
     assert [row[0] for row in tables.confidence(report).rows] == ["good", "bad"]
 
@@ -99,11 +116,11 @@ def test_all_rows_are_as_wide_as_their_header_and_empty_tables_are_left_out(
     report: dict[str, Any],
 ) -> None:
     shown = tables.all_tables(report)
-    assert len(shown) == 10
+    assert len(shown) == 11
     for table in shown:
         assert {len(row) for row in table.rows} == {len(table.header)}
     without = {**report, "stable": {}}
-    assert len(tables.all_tables(without)) == 9
+    assert len(tables.all_tables(without)) == 10
 
 
 @pytest.mark.parametrize("unknown", [None, math.nan, math.inf])
