@@ -100,7 +100,7 @@ honesty: install ## models find the signal of the stand-in's market, nothing whe
 	@$(BIN)/python -m tests.honesty --seed $(SEED)
 
 .PHONY: chaos-lifecycle
-chaos-lifecycle: install ## the demo until a model was retrained, tried in the shadow and promoted, and a harmful one rolled back; an hour or two (MINUTES=180)
+chaos-lifecycle: install ## the demo until a model was retrained, tried in the shadow and promoted, and a harmful one rolled back; half an hour (MINUTES=180 at most)
 	@$(BIN)/python -m tests.chaos.lifecycle --minutes $(or $(MINUTES),180)
 
 .PHONY: realdata-candles soak
