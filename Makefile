@@ -110,13 +110,17 @@ realdata-candles: install ## 1,000 recorded hours of 10 symbols through the whol
 soak: install ## three quarters of an hour at 2,000 trades/s: memory, batch time and files flat (MINUTES=45)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),45)
 
-bench: bench-producers bench-candles bench-model bench-api bench-dashboard ## every benchmark
+bench: bench-producers bench-candles bench-forecasts bench-model bench-api bench-dashboard ## every benchmark
 
 bench-producers: install ## trades/s, latency to committed, burst, memory; python-binance on the same exchange (SEED=1)
 	@$(BIN)/python -m tests.bench.producers --seed $(SEED)
 
 bench-candles: install ## trades/s of the candles query against a no-op read and its fastest peers, cost per trade, latency to Postgres (SEED=1)
 	@$(BIN)/python -m tests.bench.candles --seed $(SEED)
+
+.PHONY: bench-forecasts
+bench-forecasts: install ## 1,000 hours of the forecast query's handler on the real stores: memory flat, seconds an hour (HOURS=1000)
+	@$(BIN)/python -m tests.bench.forecasts $(if $(HOURS),--hours $(HOURS))
 
 .PHONY: bench-model
 bench-model: install ## training on all recorded hours (CANDLES=DIR), Petastorm's reader, scoring ten rows (SEED=1)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from nexthour.latency import Latency
 from nexthour.reports import Machine
-from tests.bench.candles.report import Target
+from tests.bench.targets import Target, print_targets
 
 UNCACHED = "90 days of candles, uncached"
 NOT_MODIFIED = "90 days of candles, not modified"
@@ -130,13 +130,4 @@ def print_report(report: ApiBench, console: Console) -> None:
             highlight=False,
         )
     console.print(f"  resident memory {report.memory_mib:.0f} MiB", highlight=False)
-    for target in report.targets:
-        bounds = [f"≥ {target.least:g}"] if target.least is not None else []
-        bounds += [f"≤ {target.most:g}"] if target.most is not None else []
-        bounds += [f"goal {target.goal:g}"] if target.goal is not None else []
-        mark = "[green]✓[/green]" if target.is_met else "[red]✗[/red]"
-        console.print(
-            f"{mark} {target.name}: {target.measured:,.6g} ({', '.join(bounds)})", highlight=False
-        )
-    for line in report.problems:
-        console.print(f"[red]✗[/red] {line}", highlight=False)
+    print_targets(report.targets, report.problems, console)

@@ -9,6 +9,7 @@ from rich.table import Table
 from nexthour.latency import Latency
 from nexthour.reports import Machine
 from tests.bench.candles.outcome import Rate
+from tests.bench.targets import Target, print_targets
 
 LEAST_PER_S, GOAL_PER_S = 300_000, 400_000
 RATIOS = {
@@ -22,22 +23,6 @@ RATIOS = {
 MOST_DRIFT = 0.10
 MOST_P50_S, MOST_P95_S = 1.2, 2.0
 GOAL_P50_S, GOAL_P95_S = 0.7, 1.2
-
-
-class Target(BaseModel):
-    """One demand: what was measured, and what it ought to be."""
-
-    name: str
-    measured: float
-    least: float | None = None
-    most: float | None = None
-    goal: float | None = None
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the figure lies within what is demanded."""
-        low = self.least is None or self.measured >= self.least
-        return low and (self.most is None or self.measured <= self.most)
 
 
 class Contestant(BaseModel):
@@ -155,13 +140,4 @@ def print_report(report: CandleBench, console: Console) -> None:
             f"  {flat.what}: {figures} ({flat.drift:+.1%}, processor {flat.cpu_drift:+.1%})",
             highlight=False,
         )
-    for target in report.targets:
-        bounds = [f"≥ {target.least:g}"] if target.least is not None else []
-        bounds += [f"≤ {target.most:g}"] if target.most is not None else []
-        bounds += [f"goal {target.goal:g}"] if target.goal is not None else []
-        mark = "[green]✓[/green]" if target.is_met else "[red]✗[/red]"
-        console.print(
-            f"{mark} {target.name}: {target.measured:,.6g} ({', '.join(bounds)})", highlight=False
-        )
-    for line in report.problems:
-        console.print(f"[red]✗[/red] {line}", highlight=False)
+    print_targets(report.targets, report.problems, console)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from nexthour.latency import percentile
 from nexthour.reports import Machine
-from tests.bench.candles.report import Target
+from tests.bench.targets import Target, print_targets
 
 MOST_DATA_P95_MS = 300
 MOST_PAINT_P95_MS = 2_000
@@ -129,10 +129,4 @@ def print_report(report: DashboardBench, console: Console) -> None:
         f"{memory.samples_mib[0]:.0f} → {memory.samples_mib[-1]:.0f} MiB, drift {memory.drift:+.1%}",
         highlight=False,
     )
-    for target in report.targets:
-        mark = "[green]✓[/green]" if target.is_met else "[red]✗[/red]"
-        console.print(
-            f"{mark} {target.name}: {target.measured:,.6g} (≤ {target.most:g})", highlight=False
-        )
-    for line in report.problems:
-        console.print(f"[red]✗[/red] {line}", highlight=False)
+    print_targets(report.targets, report.problems, console)

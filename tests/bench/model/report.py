@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nexthour.reports import Machine
-from tests.bench.candles.report import Target
+from tests.bench.targets import Target, print_targets
 
 MOST_TRAINING_S = 12 * 60
 LEAST_READ_PER_S = 90_000
@@ -80,6 +80,4 @@ def print_report(report: ModelBench, console: Console) -> None:
         + ", ".join(f"{name} {ms:.1f} ms" for name, ms in report.scoring_ms.items())
         + f"; peak {report.peak_mib:,} MiB"
     )
-    for target in report.targets:
-        mark = "[green]✓[/green]" if target.is_met else "[red]✗[/red]"
-        console.print(f" {mark} {target.name}: {target.measured:,.1f}", highlight=False)
+    print_targets(report.targets, (), console)

@@ -10,12 +10,12 @@ from tests.bench.candles.report import (
     Contestant,
     Flatness,
     LatencyResult,
-    Target,
     flatness_targets,
     latency_targets,
     throughput_targets,
 )
 from tests.bench.candles.throughput import flink_fields
+from tests.bench.targets import Target
 
 pytestmark = pytest.mark.unit
 
