@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from conf.names import HOUR_MS
+from conf.names import DAY_HOURS, HOUR_MS
 from model.evaluation import point_scores as points
 from model.evaluation import significance
 from model.evaluation.outcomes import Floats, Forecasts, Ints, Outcomes, where
@@ -98,8 +98,8 @@ def tick(outcomes: Outcomes) -> Condition:
 
 def session(outcomes: Outcomes) -> Condition:
     """Return the quarter of the UTC day in which the hour that is forecast lies."""
-    hour = (outcomes.open_ms // HOUR_MS + 1) % 24
-    starts = range(0, 24, SESSION_HOURS)
+    hour = (outcomes.open_ms // HOUR_MS + 1) % DAY_HOURS
+    starts = range(0, DAY_HOURS, SESSION_HOURS)
     names = tuple(f"{start:02d} to {start + SESSION_HOURS:02d} UTC" for start in starts)
     return names, (hour // SESSION_HOURS).astype(np.int64)
 
@@ -135,8 +135,7 @@ def _fifth(values: Floats) -> Ints:
     known = np.isfinite(values)
     code = np.full(len(values), UNKNOWN, dtype=np.int64)
     if known.any():
-        edges = np.quantile(values[known], np.arange(1, QUINTILES) / QUINTILES)
-        code[known] = np.searchsorted(edges, values[known], side="left")
+        code[known] = points.quantile_class(values[known], QUINTILES)
     return code
 
 

@@ -128,12 +128,8 @@ def only(forecasts: Forecasts, coins: Sequence[str], outcomes: Outcomes | None =
         outcomes: the result of `select` for the same coins, where many models share it.
     """
     kept = np.isin(np.asarray(forecasts.outcomes.coins), list(coins))[forecasts.outcomes.coin]
-    return replace(
-        forecasts,
-        outcomes=select(forecasts.outcomes, coins) if outcomes is None else outcomes,
-        quantiles=forecasts.quantiles[kept],
-        is_refused=forecasts.is_refused[kept],
-        reason=forecasts.reason[kept],
+    return _said_of(
+        forecasts, kept, select(forecasts.outcomes, coins) if outcomes is None else outcomes
     )
 
 
@@ -144,34 +140,39 @@ def where(forecasts: Forecasts, rows: npt.NDArray[np.bool_]) -> Forecasts:
         forecasts: of one model.
         rows: (rows,) those to keep.
     """
-    outcomes = forecasts.outcomes
-    return replace(
-        forecasts,
-        outcomes=replace(
-            outcomes,
-            coin=outcomes.coin[rows],
-            open_ms=outcomes.open_ms[rows],
-            last_close=outcomes.last_close[rows],
-            actual=outcomes.actual[rows],
-            baseline=outcomes.baseline[rows],
-        ),
-        quantiles=forecasts.quantiles[rows],
-        is_refused=forecasts.is_refused[rows],
-        reason=forecasts.reason[rows],
-    )
+    return _said_of(forecasts, rows, _rows_of(forecasts.outcomes, rows))
 
 
 def select(outcomes: Outcomes, coins: Sequence[str]) -> Outcomes:
     """Return the outcomes of some coins."""
     is_kept = np.isin(np.asarray(outcomes.coins), list(coins))
-    rows = is_kept[outcomes.coin]
-    return Outcomes(
+    kept = _rows_of(outcomes, is_kept[outcomes.coin])
+    return replace(
+        kept,
         coins=tuple(coin for coin in outcomes.coins if coin in set(coins)),
-        coin=(np.cumsum(is_kept) - 1)[outcomes.coin[rows]],
+        coin=(np.cumsum(is_kept) - 1)[kept.coin],
+    )
+
+
+def _rows_of(outcomes: Outcomes, rows: npt.NDArray[np.bool_]) -> Outcomes:
+    return replace(
+        outcomes,
+        coin=outcomes.coin[rows],
         open_ms=outcomes.open_ms[rows],
         last_close=outcomes.last_close[rows],
         actual=outcomes.actual[rows],
         baseline=outcomes.baseline[rows],
+    )
+
+
+def _said_of(forecasts: Forecasts, rows: npt.NDArray[np.bool_], outcomes: Outcomes) -> Forecasts:
+    """Return what was said of some rows; `outcomes` are theirs."""
+    return replace(
+        forecasts,
+        outcomes=outcomes,
+        quantiles=forecasts.quantiles[rows],
+        is_refused=forecasts.is_refused[rows],
+        reason=forecasts.reason[rows],
     )
 
 

@@ -164,12 +164,24 @@ def accuracy_by_confidence(forecasts: Forecasts) -> tuple[Floats, Ints]:
     one has NaN.
     """
     confidence = np.nan_to_num(np.abs(forecasts.predicted_returns) / forecasts.outcomes.scale)
-    edges = np.quantile(confidence, np.arange(1, DECILES) / DECILES)
-    decile = np.searchsorted(edges, confidence, side="left")
+    decile = quantile_class(confidence, DECILES)
     product = np.sign(forecasts.predicted_returns) * np.sign(forecasts.outcomes.returns)
     rows = np.bincount(decile, minlength=DECILES).astype(np.int64)
     hits = np.bincount(decile, (product + 1.0) / 2.0, DECILES)
     return ratio(hits, rows), rows
+
+
+def quantile_class(values: Floats, classes: int) -> Ints:
+    """Return the class of each value, 0 the lowest, of so many of equal size.
+
+    Equal values are in one class, the lowest of theirs.
+
+    Args:
+        values: finite; at least one.
+        classes: 10 for deciles.
+    """
+    edges = np.quantile(values, np.arange(1, classes) / classes)
+    return np.searchsorted(edges, values, side="left").astype(np.int64)
 
 
 def correlation(one: Floats, other: Floats) -> float:

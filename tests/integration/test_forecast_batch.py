@@ -61,10 +61,9 @@ def handler(world: ForecastWorld, watcher: ModelWatcher) -> ForecastBatch:
 
 def close_and_score(world: ForecastWorld, handler: ForecastBatch, n: int = 0) -> int:
     """Close hour n after the start of live, let the handler run, return the target hour."""
-    world.clock.now_ms = LIVE + (n + 1) * HOUR_MS + 2_000
-    world.close_hour(LIVE + n * HOUR_MS)
+    target_ms = world.pass_hour(n)
     handler(None, n)  # type: ignore[arg-type]  # it never looks at the frame
-    return LIVE + (n + 1) * HOUR_MS
+    return target_ms
 
 
 def assert_equal_everywhere(world: ForecastWorld, target_ms: int) -> None:

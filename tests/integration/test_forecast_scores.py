@@ -77,10 +77,9 @@ def watchers(world: ForecastWorld) -> tuple[ModelWatcher, ModelWatcher]:
 
 def close_and_score(world: ForecastWorld, handler: ForecastBatch, n: int, **changes: Any) -> int:
     """Close hour n after the start of live, let the handler run, return the target hour."""
-    world.clock.now_ms = LIVE + (n + 1) * HOUR_MS + 2_000
-    world.close_hour(LIVE + n * HOUR_MS, **changes)
+    target_ms = world.pass_hour(n, **changes)
     handler(None, n)  # type: ignore[arg-type]  # it never looks at the frame
-    return LIVE + (n + 1) * HOUR_MS
+    return target_ms
 
 
 def scores(world: ForecastWorld, kind: str = "live") -> list[dict[str, Any]]:

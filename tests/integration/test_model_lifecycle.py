@@ -133,8 +133,7 @@ def watchers(world: ForecastWorld) -> tuple[ModelWatcher, ModelWatcher]:
 
 def pass_hours(world: ForecastWorld, handler: ForecastBatch, first: int, count: int) -> None:
     for n in range(first, first + count):
-        world.clock.now_ms = LIVE + (n + 1) * HOUR_MS + 2_000
-        world.close_hour(LIVE + n * HOUR_MS)
+        world.pass_hour(n)
         handler(None, n)  # type: ignore[arg-type]
 
 

@@ -41,6 +41,7 @@ from tests.support.bundle import Bundle
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "POLUSDT", "USDCUSDT")
 LIVE = 490_896 * HOUR_MS  # 2026-01-01T00:00Z
 HISTORY_HOURS = 400
+AFTER_CLOSE_MS = 2_000
 PRICES = {"BTCUSDT": "61685.99", "ETHUSDT": "2682.50", "POLUSDT": "0.4123", "USDCUSDT": "1.0001"}
 TICKS = {"BTCUSDT": "0.01000000", "ETHUSDT": "0.01", "POLUSDT": "0.0001", "USDCUSDT": "0.00010000"}
 BASE = (-1.6, -0.5, 0.0, 0.5, 1.6)
@@ -199,6 +200,13 @@ class ForecastWorld:
         candles = [self.next_candle(s, open_time_ms, **changes) for s in symbols or SYMBOLS]
         self.store(candles)
         return candles
+
+    def pass_hour(self, n: int, **changes: Any) -> int:
+        """Let hour n after `LIVE` pass: the clock, then its final candles; return the hour to forecast."""
+        target_ms = LIVE + (n + 1) * HOUR_MS
+        self.clock.now_ms = target_ms + AFTER_CLOSE_MS
+        self.close_hour(LIVE + n * HOUR_MS, **changes)
+        return target_ms
 
     def store(self, candles: list[Candle]) -> None:
         """Write final candles to the topic, then to the table."""

@@ -42,7 +42,6 @@ from tests.support.own_settings import forget_own_settings
 
 REPORT = Path("var/reports/bench-forecasts.json")
 CREATED = "2026-01-01T00:00:00+00:00"
-AFTER_CLOSE_MS = 2_000
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM forecast_run WHERE kind = 'live'),
@@ -102,8 +101,7 @@ def _pass_hours(
     process, seconds, memory_mib = psutil.Process(), [], []
     with closing(build_handler(world.context, watcher)) as handler:
         for n in track(range(hours), "hours", console=console):
-            world.clock.now_ms = LIVE + (n + 1) * HOUR_MS + AFTER_CLOSE_MS
-            world.close_hour(LIVE + n * HOUR_MS)
+            world.pass_hour(n)
             begun = time.monotonic()
             with redirect_stdout(io.StringIO()):  # Petastorm's reader prints that it is done
                 handler(None, n)  # it never looks at the frame
