@@ -11,7 +11,7 @@ DAY_MS = DAY_HOURS * HOUR_MS
 WEEK_MS = 7 * DAY_MS
 
 # Raised whenever the state of a query no longer fits: it then reads its topic again from the start.
-CHECKPOINT_VERSIONS = {"candles": 3}
+CHECKPOINT_VERSIONS = {"candles": 4}
 
 
 @dataclass(frozen=True)

@@ -275,8 +275,9 @@ class CandleSettings(BaseSettings):
     max_age_days: int = Field(6, description="Older trades are filtered; below the watermark.")
     watermark_days: int = Field(7, description="State eviction only; never closes an hour.")
     max_notional: Decimal = Field(
-        Decimal("1e15"),
-        description="price × quantity above this is a dead letter: 10^6 such trades still fit decimal(38,16).",
+        Decimal("5e11"),
+        le=Decimal("9e11"),
+        description="price × quantity above this is a dead letter. Up to 9 × 10^11 the sums of 10^9 such trades fit 64 bits, and decimal(38,16).",
     )
     abort_at: str | None = Field(
         None,

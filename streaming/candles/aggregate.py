@@ -1,7 +1,7 @@
 """Records → one row per symbol and hour, exact, in update mode.
 
-Every aggregate has a buffer of fixed width (no string, no struct): Spark then aggregates by hash,
-about one and a half times as fast as by sorting. Quantities and notionals are summed as 64-bit
+Every aggregate's buffer is numbers of 64 bits at most: with a string or struct Spark would aggregate by
+sorting, with a decimal(38) by the slower of its two hash maps. Quantities and notionals are summed as
 digits of base 10^9 (see `DIGIT`): exact like decimal(38), four times as fast, and no sum can
 overflow before 10^9 records of an hour.
 """
@@ -14,48 +14,43 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from conf.contracts.trades import NEVER_EXISTED
+from streaming.candles.verdict import DIGIT, WITNESS_AMOUNTS, WITNESS_HALF, WITNESSES
 
-# Quantity = q1 × 10^9 + q0 in units of 10^-8; notional = n3 … n0 in units of 10^-16.
-DIGIT = 10**9
-WITNESS_CODES = {"STREAM": 1, "REST": 2, "END": 3}
+# A trade is on one side, and the hour is the sum of both: half the work of sums over all trades beside sums
+# over one side.
+SIDES = {"taker_buy": "NOT buyer_is_maker", "taker_sell": "buyer_is_maker"}
 
 _WITNESS_IDS = ("first_trade_id", "last_trade_id", "trades")
 _WITNESS_PRICES = ("open", "high", "low", "close")
-_WITNESS_DECIMALS = {
-    "volume": "decimal(38,8)",
-    "quote_volume": "decimal(38,16)",
-    "taker_buy_volume": "decimal(38,8)",
-    "taker_buy_quote_volume": "decimal(38,16)",
-}
+# Digits of a witness's amount that are kept: two numbers of 64 bits.
+_WITNESS_PRECISION = 36
 
 
-def _div(value: Column) -> Column:
-    return F.call_function("div", value, F.lit(DIGIT))
+def _digits() -> dict[str, str]:
+    """Return SQL for the digits of a trade's quantity (10^-8) and notional (10^-16), by name.
 
-
-def _digits() -> dict[str, Column]:
-    price, quantity = F.col("price"), F.col("quantity")
-    price_1, price_0 = _div(price), price % DIGIT
-    quantity_1, quantity_0 = _div(quantity), quantity % DIGIT
+    The highest digit of the notional may be larger than the base: it is below 10^10 by the bound on a
+    trade's notional (`CandleSettings.max_notional`).
+    """
+    price_1, quantity_1 = f"(price div {DIGIT})", f"(quantity div {DIGIT})"
+    price_0, quantity_0 = f"(price % {DIGIT})", f"(quantity % {DIGIT})"
     # Each product of two digits is below 2^63; price_1 × quantity_1 by the bound on the notional.
-    middle_a, middle_b, low = price_1 * quantity_0, price_0 * quantity_1, price_0 * quantity_0
-    high = price_1 * quantity_1 + _div(middle_a) + _div(middle_b)
+    middle_a, middle_b = f"({price_1} * {quantity_0})", f"({price_0} * {quantity_1})"
+    low = f"({price_0} * {quantity_0})"
     return {
         "quantity_1": quantity_1,
         "quantity_0": quantity_0,
-        "notional_3": _div(high),
-        "notional_2": high % DIGIT,
-        "notional_1": middle_a % DIGIT + middle_b % DIGIT + _div(low),
-        "notional_0": low % DIGIT,
+        "notional_2": f"{price_1} * {quantity_1} + {middle_a} div {DIGIT} + {middle_b} div {DIGIT}",
+        "notional_1": f"{middle_a} % {DIGIT} + {middle_b} % {DIGIT} + {low} div {DIGIT}",
+        "notional_0": f"{low} % {DIGIT}",
     }
 
 
 def _trade_aggregates() -> list[Column]:
-    taker_buys = ~F.col("buyer_is_maker")
-    sums = []
-    for name, value in _digits().items():
-        sums.append(F.sum(value).alias(name))
-        sums.append(F.sum(F.when(taker_buys, value)).alias(f"taker_{name}"))
+    sums: list[Column] = []
+    for side, condition in SIDES.items():
+        digits = {f"{side}_{name}": f"sum({value})" for name, value in _digits().items()}
+        sums += _only(condition, digits)
     return [
         F.min_by("price", "trade_id").alias("open"),
         F.max("price").alias("high"),
@@ -78,13 +73,14 @@ def _only(condition: str, aggregates: Mapping[str, str]) -> list[Column]:
 
 
 def _witness_aggregates() -> list[Column]:
-    codes = " ".join(f"WHEN '{name}' THEN {code}" for name, code in WITNESS_CODES.items())
-    decimals = {
-        name: f"try_cast(close.{name} AS {kind})" for name, kind in _WITNESS_DECIMALS.items()
+    codes = " ".join(f"WHEN '{name}' THEN {code}" for code, name in WITNESSES.items())
+    amounts = {
+        name: f"try_cast(close.{name} AS decimal({_WITNESS_PRECISION},{scale}))"
+        for name, scale in WITNESS_AMOUNTS.items()
     }
     figures = [f"close.{name}" for name in _WITNESS_IDS + _WITNESS_PRICES]
     # Two witnesses that say different things show as two digests; END says nothing.
-    digest = f"xxhash64({', '.join([*figures, *decimals.values()])})"
+    digest = f"xxhash64({', '.join([*figures, *amounts.values()])})"
     digest = f"CASE WHEN close.witness != 'END' THEN {digest} END"
     return _only(
         "close IS NOT NULL",
@@ -94,10 +90,21 @@ def _witness_aggregates() -> list[Column]:
             "w_digest_low": f"min({digest})",
             "w_digest_high": f"max({digest})",
             **{f"w_{name}": f"max(close.{name})" for name in _WITNESS_IDS + _WITNESS_PRICES},
-            **{f"w_{name}": f"max({value})" for name, value in decimals.items()},
+            **_witness_halves(amounts),
             "begins_at_id": "max(close.begins_at_id)",
         },
     )
+
+
+def _witness_halves(amounts: Mapping[str, str]) -> dict[str, str]:
+    """Return aggregates of amounts in units of their scale: each as two digits of base `WITNESS_HALF`."""
+    halves = {}
+    for name, amount in amounts.items():
+        unit = 10 ** WITNESS_AMOUNTS[name]
+        border = WITNESS_HALF // unit
+        halves[f"w_{name}_1"] = f"max({amount} div {border})"
+        halves[f"w_{name}_0"] = f"max(CAST({amount} % {border} * {unit} AS bigint))"
+    return halves
 
 
 def _gap_aggregates() -> list[Column]:

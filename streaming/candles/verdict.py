@@ -14,10 +14,20 @@ from typing import Any
 from conf.contracts.candles import Candle, Verdict, decimal_text
 from conf.contracts.trades import SCALE, unscaled
 
+# Quantity = q1 × 10^9 + q0 in units of 10^-8; notional = (n2 × 10^9 + n1) × 10^9 + n0 in units of 10^-16.
 DIGIT = 10**9
 WITNESSES = {1: "STREAM", 2: "REST", 3: "END"}
+WITNESS_AMOUNTS = {
+    "volume": SCALE,
+    "quote_volume": 2 * SCALE,
+    "taker_buy_volume": SCALE,
+    "taker_buy_quote_volume": 2 * SCALE,
+}
+"""A witness's decimals and their scales; in units of the scale an amount is two digits of base `WITNESS_HALF`."""
+WITNESS_HALF = 10**18
 # Exchanges round each trade's notional to 8 decimals where tick × step is finer.
 NOTIONAL_ROUNDING = Decimal("1e-8")
+_PRICES = ("open", "high", "low", "close")
 ROUNDED = "quote volume within 1e-8 per trade of the witness"
 
 
@@ -67,6 +77,8 @@ class Hour:
 def read_hour(row: Mapping[str, Any]) -> Hour:
     """Return the hour of one row of `aggregate.aggregate_hours`."""
     kind = WITNESSES.get(row["w_witness"], "")
+    buys, sells = _units(row, "taker_buy_quantity", 2), _units(row, "taker_sell_quantity", 2)
+    bought, sold = _units(row, "taker_buy_notional", 3), _units(row, "taker_sell_notional", 3)
     candle = Candle(
         symbol=row["symbol"],
         open_time_ms=row["open_time_ms"],
@@ -75,10 +87,10 @@ def read_hour(row: Mapping[str, Any]) -> Hour:
         high=_price(row["high"]),
         low=_price(row["low"]),
         close=_price(row["close"]),
-        volume=_volume(row, "quantity"),
-        quote_volume=_notional(row, "notional"),
-        taker_buy_volume=_volume(row, "taker_quantity"),
-        taker_buy_quote_volume=_notional(row, "taker_notional"),
+        volume=_exact(buys + sells, SCALE),
+        quote_volume=_exact(bought + sold, 2 * SCALE),
+        taker_buy_volume=_exact(buys, SCALE),
+        taker_buy_quote_volume=_exact(bought, 2 * SCALE),
         trades=row["trades"],
         first_trade_id=row["first_trade_id"],
         last_trade_id=row["last_trade_id"],
@@ -137,15 +149,11 @@ def _price(units: int | None) -> Decimal | None:
     return None if units is None else unscaled(units)
 
 
-def _volume(row: Mapping[str, Any], name: str) -> Decimal:
-    return _exact((row[f"{name}_1"] or 0) * DIGIT + (row[f"{name}_0"] or 0), SCALE)
-
-
-def _notional(row: Mapping[str, Any], name: str) -> Decimal:
+def _units(row: Mapping[str, Any], name: str, digits: int) -> int:
     units = 0
-    for digit in (3, 2, 1, 0):
+    for digit in reversed(range(digits)):
         units = units * DIGIT + (row[f"{name}_{digit}"] or 0)
-    return _exact(units, 2 * SCALE)
+    return units
 
 
 def _exact(units: int, scale: int) -> Decimal:
@@ -154,14 +162,23 @@ def _exact(units: int, scale: int) -> Decimal:
 
 
 def _witness(row: Mapping[str, Any], kind: str) -> Witness | None:
-    figures = {name: row[f"w_{name}"] for name in Witness.__dataclass_fields__ if name != "kind"}
+    plain = ("first_trade_id", "last_trade_id", "trades", *_PRICES)
+    figures = {name: row[f"w_{name}"] for name in plain}
+    figures |= {name: _witness_amount(row, name) for name in WITNESS_AMOUNTS}
     if kind not in ("STREAM", "REST") or None in figures.values():
         return None
-    for name in ("open", "high", "low", "close"):
+    for name in _PRICES:
         figures[name] = unscaled(figures[name])
     if not figures["trades"]:
         figures["first_trade_id"] = figures["last_trade_id"] = None
     return Witness(kind=kind, **figures)
+
+
+def _witness_amount(row: Mapping[str, Any], name: str) -> Decimal | None:
+    high, low = row[f"w_{name}_1"], row[f"w_{name}_0"]
+    if high is None or low is None:
+        return None
+    return _exact(high * WITNESS_HALF + low, WITNESS_AMOUNTS[name])
 
 
 def _borders(hour: Hour) -> list[str]:
@@ -198,15 +215,17 @@ def _contradictions(hour: Hour) -> list[str]:
     witness, candle = hour.witness, hour.candle
     if hour.begins_at_id is not None:
         return _last_part(hour, hour.begins_at_id)
+    if hour.has_changed_witness:
+        return []  # its figures are those of two witnesses, mixed
     if witness is None:
         return ["witness incomplete"]
     doubts = []
     if candle.trades != witness.trades:
         doubts.append(f"count: {candle.trades} trades, witness {witness.trades}")
     doubts += [_unequal_id(name, hour, witness) for name in ("first_trade_id", "last_trade_id")]
-    names = []
+    names: list[str] = []
     if candle.trades:
-        names += ["open", "high", "low", "close"]
+        names += _PRICES
     names += ["volume", "taker_buy_volume"]
     doubts += [_unequal(name, candle, witness) for name in names]
     rounding = candle.trades * NOTIONAL_ROUNDING
@@ -259,5 +278,5 @@ def _with_verdict(candle: Candle, verdict: Verdict, reason: str | None) -> Candl
 
 def _quiet(candle: Candle, witness: Witness) -> Candle:
     fields = {name: getattr(candle, name) for name in Candle.__slots__}
-    flat = dict.fromkeys(("open", "high", "low", "close"), witness.close)
+    flat = dict.fromkeys(_PRICES, witness.close)
     return Candle(**{**fields, **flat, "verdict": "quiet", "reason": None})

@@ -21,17 +21,26 @@ LIMIT = 8_000
 """Bytes of a method above which HotSpot does not compile it, unless it is told to."""
 
 
-def test_no_generated_method_is_too_large_to_be_compiled(spark: SparkSession) -> None:
+def generated_code(spark: SparkSession) -> str:
     session = spark.newSession()
     session.conf.set("spark.sql.adaptive.enabled", "false")  # adaptive plans have no code yet
     # rows that the planner does not know: of an empty relation it makes no code either
     frame = session.range(10).select(F.col("id").cast("string").cast("binary").alias("value"))
     hours = candle_hours(frame, CandleSettings(), schema_id=SCHEMA_ID, speed=1.0)
     explain = session._jvm.PythonSQLUtils.explainString
-    text = explain(hours._jdf.queryExecution(), "codegen")
+    return str(explain(hours._jdf.queryExecution(), "codegen"))
+
+
+def test_no_generated_method_is_too_large_to_be_compiled(spark: SparkSession) -> None:
+    text = generated_code(spark)
     sizes = [int(size) for size in re.findall(r"maxMethodCodeSize:(\d+)", text)]
     assert sizes, "no generated code: the query is interpreted"
     assert max(sizes) < LIMIT
+
+
+def test_hours_are_found_by_the_quicker_of_the_two_hash_maps(spark: SparkSession) -> None:
+    """Spark has it for buffers of 64 bits at most: one decimal(38) among forty, and it is gone."""
+    assert "fastHashMap" in generated_code(spark)
 
 
 def test_a_row_is_copied_once_for_the_counts_and_not_once_more_after_them(

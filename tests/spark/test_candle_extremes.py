@@ -211,8 +211,7 @@ def test_huge_quantities_and_notionals_are_summed_exactly(spark: SparkSession) -
         for number in range(1, 400)
     ]
     trades += [
-        trade(400 + number, "92233720368.54775807", "8000", symbol="PEPEUSDT")
-        for number in range(50)
+        trade(400 + number, "92233720368.54775807", "5", symbol="PEPEUSDT") for number in range(50)
     ]
     rows = hours_of(spark, wire([*trades, closing(trades, symbol="PEPEUSDT")]))
     found = candle(rows["PEPEUSDT", HOUR])

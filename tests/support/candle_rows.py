@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from conf.contracts.trades import TradeRecord
-from streaming.candles.verdict import DIGIT
+from streaming.candles.verdict import DIGIT, WITNESS_AMOUNTS, WITNESS_HALF
 from tests.support.candle_records import HOUR, closing, trade
 
 TRADES = [
@@ -15,7 +15,6 @@ TRADES = [
     trade(12, "99", "0.00000001"),
 ]
 CODES = {"STREAM": 1, "REST": 2, "END": 3}
-WITNESS_DECIMALS = ("volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
 
 
 def digits(value: int, count: int) -> list[int]:
@@ -50,21 +49,24 @@ def row(
         "records": len(trades) + len(closes),
         "closes": len(closes),
     }
-    for prefix, part in (("", trades), ("taker_", [t for t in trades if not t.buyer_is_maker])):
+    for side, is_maker in (("taker_buy", False), ("taker_sell", True)):
+        part = [record for record in trades if record.buyer_is_maker is is_maker]
         quantity = sum(record.quantity or 0 for record in part)
         notional = sum((record.price or 0) * (record.quantity or 0) for record in part)
-        for name, value, count in (("quantity", quantity, 2), ("notional", notional, 4)):
+        for name, value, count in (("quantity", quantity, 2), ("notional", notional, 3)):
             for position, digit in enumerate(digits(value, count)):
-                fields[f"{prefix}{name}_{position}"] = digit if part else None
+                fields[f"{side}_{name}_{position}"] = digit if part else None
     witnesses = [record.close for record in closes if record.close]
     real = [close for close in witnesses if close.witness != "END"]
     fields["w_witness"] = min((CODES[close.witness] for close in witnesses), default=None)
     fields["w_digest_low"] = fields["w_digest_high"] = 7 if real else None
     for name in ("first_trade_id", "last_trade_id", "trades", "open", "high", "low", "close"):
         fields[f"w_{name}"] = max((getattr(close, name) for close in real), default=None)
-    for name in WITNESS_DECIMALS:
+    for name, scale in WITNESS_AMOUNTS.items():
         texts = [getattr(close, name) for close in real]
-        fields[f"w_{name}"] = max((Decimal(text) for text in texts if text), default=None)
+        amounts = [int(Decimal(text).scaleb(scale)) for text in texts if text]
+        halves = divmod(max(amounts), WITNESS_HALF) if amounts else (None, None)
+        fields[f"w_{name}_1"], fields[f"w_{name}_0"] = halves
     begins = [close.begins_at_id for close in witnesses if close.begins_at_id is not None]
     fields["begins_at_id"] = max(begins, default=None)
     return fields | changes

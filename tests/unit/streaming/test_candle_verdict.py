@@ -173,6 +173,15 @@ def test_two_witnesses_that_differ() -> None:
     assert (candle.verdict, candle.reason) == ("disputed", "witness changed")
 
 
+def test_figures_that_two_witnesses_gave_together_are_not_told_as_one_witnesss() -> None:
+    """The largest upper and the largest lower half of two volumes are a volume that neither said."""
+    mixed = row(TRADES, w_digest_high=8, w_volume_1=7)
+    assert judge(read_hour(mixed)).reason == "witness changed"
+    assert judge(read_hour(mixed | {"time_falls": 1})).reason == (
+        "witness changed; trade time falls at 1 ids"
+    )
+
+
 def test_trade_after_the_close_changes_the_verdict() -> None:
     late = trade(13, "100")
     candle = judge(read_hour(row([*TRADES, late], [closing(TRADES)])))
@@ -220,9 +229,14 @@ def test_real_witness_beside_an_end_counts() -> None:
     )
 )
 def test_sums_of_digits_are_the_exact_sums(figures: list[tuple[int, int, bool]]) -> None:
-    notional = sum(price * quantity for price, quantity, _ in figures)
     fields = row(TRADES)
-    for position, digit in enumerate(digits(notional, 3)):
-        fields[f"notional_{position}"] = digit
-    fields["notional_3"] = notional // DIGIT**3
-    assert read_hour(fields).candle.quote_volume == Decimal(f"{notional}e-16")
+    for side, is_buy in (("taker_buy", True), ("taker_sell", False)):
+        notional = sum(price * quantity for price, quantity, buys in figures if buys is is_buy)
+        for position, digit in enumerate(digits(notional, 2)):
+            fields[f"{side}_notional_{position}"] = digit
+        fields[f"{side}_notional_2"] = notional // DIGIT**2
+    bought = sum(price * quantity for price, quantity, is_buy in figures if is_buy)
+    notional = sum(price * quantity for price, quantity, _ in figures)
+    candle = read_hour(fields).candle
+    assert candle.quote_volume == Decimal(f"{notional}e-16")
+    assert candle.taker_buy_quote_volume == Decimal(f"{bought}e-16")
