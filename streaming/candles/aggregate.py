@@ -14,16 +14,19 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from conf.contracts.trades import NEVER_EXISTED
-from streaming.candles.verdict import DIGIT, WITNESS_AMOUNTS, WITNESS_HALF, WITNESSES
+from streaming.candles.verdict import (
+    DIGIT,
+    PRICES,
+    WITNESS_AMOUNTS,
+    WITNESS_HALF,
+    WITNESS_IDS,
+    WITNESS_PRECISION,
+    WITNESSES,
+)
 
 # A trade is on one side, and the hour is the sum of both: half the work of sums over all trades beside sums
 # over one side.
 SIDES = {"taker_buy": "NOT buyer_is_maker", "taker_sell": "buyer_is_maker"}
-
-_WITNESS_IDS = ("first_trade_id", "last_trade_id", "trades")
-_WITNESS_PRICES = ("open", "high", "low", "close")
-# Digits of a witness's amount that are kept: two numbers of 64 bits.
-_WITNESS_PRECISION = 36
 
 
 def _digits() -> dict[str, str]:
@@ -47,10 +50,12 @@ def _digits() -> dict[str, str]:
 
 
 def _trade_aggregates() -> list[Column]:
+    digits = _digits()
     sums: list[Column] = []
     for side, condition in SIDES.items():
-        digits = {f"{side}_{name}": f"sum({value})" for name, value in _digits().items()}
-        sums += _only(condition, digits)
+        sums += _only(
+            condition, {f"{side}_{name}": f"sum({value})" for name, value in digits.items()}
+        )
     return [
         F.min_by("price", "trade_id").alias("open"),
         F.max("price").alias("high"),
@@ -75,10 +80,10 @@ def _only(condition: str, aggregates: Mapping[str, str]) -> list[Column]:
 def _witness_aggregates() -> list[Column]:
     codes = " ".join(f"WHEN '{name}' THEN {code}" for code, name in WITNESSES.items())
     amounts = {
-        name: f"try_cast(close.{name} AS decimal({_WITNESS_PRECISION},{scale}))"
+        name: f"try_cast(close.{name} AS decimal({WITNESS_PRECISION},{scale}))"
         for name, scale in WITNESS_AMOUNTS.items()
     }
-    figures = [f"close.{name}" for name in _WITNESS_IDS + _WITNESS_PRICES]
+    figures = [f"close.{name}" for name in WITNESS_IDS + PRICES]
     # Two witnesses that say different things show as two digests; END says nothing.
     digest = f"xxhash64({', '.join([*figures, *amounts.values()])})"
     digest = f"CASE WHEN close.witness != 'END' THEN {digest} END"
@@ -89,7 +94,7 @@ def _witness_aggregates() -> list[Column]:
             "w_witness": f"min(CASE close.witness {codes} END)",
             "w_digest_low": f"min({digest})",
             "w_digest_high": f"max({digest})",
-            **{f"w_{name}": f"max(close.{name})" for name in _WITNESS_IDS + _WITNESS_PRICES},
+            **{f"w_{name}": f"max(close.{name})" for name in WITNESS_IDS + PRICES},
             **_witness_halves(amounts),
             "begins_at_id": "max(close.begins_at_id)",
         },

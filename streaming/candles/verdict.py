@@ -24,10 +24,12 @@ WITNESS_AMOUNTS = {
     "taker_buy_quote_volume": 2 * SCALE,
 }
 """A witness's decimals and their scales; in units of the scale an amount is two digits of base `WITNESS_HALF`."""
-WITNESS_HALF = 10**18
+WITNESS_PRECISION = 36
+WITNESS_HALF = 10 ** (WITNESS_PRECISION // 2)
+WITNESS_IDS = ("first_trade_id", "last_trade_id", "trades")
+PRICES = ("open", "high", "low", "close")
 # Exchanges round each trade's notional to 8 decimals where tick × step is finer.
 NOTIONAL_ROUNDING = Decimal("1e-8")
-_PRICES = ("open", "high", "low", "close")
 ROUNDED = "quote volume within 1e-8 per trade of the witness"
 
 
@@ -162,12 +164,11 @@ def _exact(units: int, scale: int) -> Decimal:
 
 
 def _witness(row: Mapping[str, Any], kind: str) -> Witness | None:
-    plain = ("first_trade_id", "last_trade_id", "trades", *_PRICES)
-    figures = {name: row[f"w_{name}"] for name in plain}
+    figures = {name: row[f"w_{name}"] for name in WITNESS_IDS + PRICES}
     figures |= {name: _witness_amount(row, name) for name in WITNESS_AMOUNTS}
     if kind not in ("STREAM", "REST") or None in figures.values():
         return None
-    for name in _PRICES:
+    for name in PRICES:
         figures[name] = unscaled(figures[name])
     if not figures["trades"]:
         figures["first_trade_id"] = figures["last_trade_id"] = None
@@ -225,7 +226,7 @@ def _contradictions(hour: Hour) -> list[str]:
     doubts += [_unequal_id(name, hour, witness) for name in ("first_trade_id", "last_trade_id")]
     names: list[str] = []
     if candle.trades:
-        names += _PRICES
+        names += PRICES
     names += ["volume", "taker_buy_volume"]
     doubts += [_unequal(name, candle, witness) for name in names]
     rounding = candle.trades * NOTIONAL_ROUNDING
@@ -278,5 +279,5 @@ def _with_verdict(candle: Candle, verdict: Verdict, reason: str | None) -> Candl
 
 def _quiet(candle: Candle, witness: Witness) -> Candle:
     fields = {name: getattr(candle, name) for name in Candle.__slots__}
-    flat = dict.fromkeys(_PRICES, witness.close)
+    flat = dict.fromkeys(PRICES, witness.close)
     return Candle(**{**fields, **flat, "verdict": "quiet", "reason": None})

@@ -173,7 +173,7 @@ def test_two_witnesses_that_differ() -> None:
     assert (candle.verdict, candle.reason) == ("disputed", "witness changed")
 
 
-def test_figures_that_two_witnesses_gave_together_are_not_told_as_one_witnesss() -> None:
+def test_halves_of_two_witnesses_amounts_are_not_told_as_one() -> None:
     """The largest upper and the largest lower half of two volumes are a volume that neither said."""
     mixed = row(TRADES, w_digest_high=8, w_volume_1=7)
     assert judge(read_hour(mixed)).reason == "witness changed"
