@@ -102,7 +102,7 @@ class Bench:
 
     def stages(self) -> None:
         """Measure where the time goes, by leaving steps out."""
-        rows = self._options.warm + self._options.stage_trades
+        rows = self._options.stage_trades
         before = 0.0
         for kind, step in STAGES.items():
             cost = self._runner.spark(kind, self._avro, rows).rate.cpu_us
@@ -135,10 +135,10 @@ class Bench:
         measured = self._runner.spark("candles", self._avro, options.long_trades)
         self._keep("candles, long", measured)
         samples = measured.outcome.samples
-        end, span = samples[-1].rows, min(options.trades - options.warm, options.long_trades // 4)
-        rates = {"first": rate(samples, 0, span), "last": rate(samples, end - span)}
-        begin = samples[0].rows + options.warm
-        said = f"{begin / 1e6:.0f} M to {(options.warm + end) / 1e6:.0f} M trades"
+        begin, end = samples[0].rows, samples[-1].rows
+        span = options.long_trades // 4
+        rates = {"first": rate(samples, 0, begin + span), "last": rate(samples, end - span)}
+        said = f"{begin / 1e6:.0f} M to {end / 1e6:.0f} M trades"
         self.flatness.append(flatness(said, rates))
 
     def contestants(self) -> dict[str, Contestant]:
@@ -248,7 +248,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trades", type=int, default=20_000_000, help="that each program reads")
     parser.add_argument("--long-trades", type=int, default=50_000_000, help="of the longest run")
     parser.add_argument("--json-trades", type=int, default=9_000_000, help="of the JSON topic")
-    parser.add_argument("--stage-trades", type=int, default=5_000_000, help="measured per step")
+    parser.add_argument("--stage-trades", type=int, default=10_000_000, help="read per step")
     parser.add_argument("--warm", type=int, default=5_000_000, help="trades before measuring")
     parser.add_argument("--batch", type=int, default=0, help="trades of a micro-batch, for trials")
     parser.add_argument("--rounds", type=int, default=1, help="of the rates; their median counts")
