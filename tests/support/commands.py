@@ -27,6 +27,6 @@ def run_command(
 def check_refusal(command: Sequence[str], environment: Mapping[str, str], words: str) -> None:
     """Demand that a command ends with exit code 2 and one line with these words on stderr."""
     ended = run_command(command, environment, timeout_s=60)
-    assert ended.returncode == 2
+    assert ended.returncode == 2, ended.stderr
     (line,) = ended.stderr.strip().splitlines()
-    assert words in line
+    assert words in line, line
