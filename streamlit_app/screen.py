@@ -167,26 +167,30 @@ def _warn_if_old(found: RunState) -> None:
 
 
 def offer_files(name: str, load: Callable[[Connection], pd.DataFrame]) -> None:
-    """Draw the buttons that export what is shown; it is read once somebody asks for it.
+    """Draw the buttons that export what is shown; it is read when somebody opens them.
 
     Args:
         name: of the file, without its ending.
         load: returns the rows.
     """
-    with st.popover("Export", icon=":material/download:", key=f"export-{name}"):
-        st.caption("What this page shows: times in UTC, prices exact.")
-        for ending, (kind, write) in export.FORMATS.items():
-            st.download_button(
-                ending.upper() if ending == "csv" else "Parquet",
-                data=partial(_file, load, write),
-                file_name=f"{name}.{ending}",
-                mime=kind,
-                key=f"{name}-{ending}",
-                on_click="ignore",
-            )
+    # Made at the click, a file belongs to no page: Streamlit throws it out at the second refresh of whichever
+    # viewer, and a browser that comes later gets "not found". Those of an open page stay.
+    export_box = st.popover(
+        "Export", icon=":material/download:", key=f"export-{name}", on_change="rerun"
+    )
+    if export_box.open:
+        with export_box:
+            show(load, partial(_offer, name))
 
 
-def _file(
-    load: Callable[[Connection], pd.DataFrame], write: Callable[[pd.DataFrame], bytes]
-) -> bytes:
-    return write(read(load))
+def _offer(name: str, rows: pd.DataFrame) -> None:
+    st.caption("What this page showed when you opened this: times in UTC, prices exact.")
+    for ending, (kind, write) in export.FORMATS.items():
+        st.download_button(
+            ending.upper() if ending == "csv" else "Parquet",
+            data=write(rows),
+            file_name=f"{name}.{ending}",
+            mime=kind,
+            key=f"{name}-{ending}",
+            on_click="ignore",
+        )
